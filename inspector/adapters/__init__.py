@@ -1,0 +1,1 @@
+"""The only rooms in which a driver or a service is imported."""

@@ -1,0 +1,1 @@
+"""Statistics of the promise: certificates, guardrail, drift, A/B. Pure functions and values."""

@@ -1,0 +1,14 @@
+"""The domain's values as JSON and back, for the feed between station and dashboard.
+
+`dump_json(value)` gives bytes, `validate_json(bytes)` gives the same frozen value or raises ValidationError.
+"""
+
+from pydantic import TypeAdapter
+
+from inspector.domain.alarm import Alarm
+from inspector.domain.inspection import InspectedPart
+from inspector.domain.state import StationState
+
+PART: TypeAdapter[InspectedPart] = TypeAdapter(InspectedPart)
+STATE: TypeAdapter[StationState] = TypeAdapter(StationState)
+ALARM: TypeAdapter[Alarm] = TypeAdapter(Alarm)

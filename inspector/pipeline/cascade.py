@@ -1,0 +1,97 @@
+"""The cascade: stages run one after the other, and only as far as the part needs.
+
+begin ─▶ stage 1 ─ sure ─▶ verdict
+            │ unsure, or the exit is closed
+            ▼
+         stage 2 ─ sure ─▶ verdict
+            ⋮
+         last stage ─ sure ─▶ verdict
+            │ unsure
+            ▼
+         UNDECIDED (the part is held)
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inspector.domain.errors import InspectorError
+from inspector.domain.exits import EscalationReason, ExitBand, ExitDecision, ExitScore
+from inspector.domain.frame import Image
+from inspector.domain.model import ModelInfo
+from inspector.domain.recipe import Recipe
+from inspector.domain.verdict import Outcome, Verdict
+from inspector.ports import StagedSession
+
+_SUM_TOLERANCE = 0.02
+"""Softmax in reduced precision may miss 1 by a little; more than this is no probability."""
+
+
+class BadScoreError(InspectorError):
+    """A stage answered with something that is no probability."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExitPolicy:
+    """The bands in force, in stage order, and which exits are closed. Replaced as a whole, never edited.
+
+    The last exit is never closed: it is what everything falls back to.
+    """
+
+    bands: tuple[ExitBand, ...]
+    closed: tuple[EscalationReason | None, ...]
+
+    @classmethod
+    def of(cls, recipe: Recipe, info: ModelInfo) -> "ExitPolicy":
+        """The bundle's bands with the recipe's overrides. `full_model_only` closes every exit but the last."""
+        bands = tuple(recipe.bands.get(stage.exit, stage.band) for stage in info.stages)
+        early = EscalationReason.GUARDRAIL if recipe.full_model_only else None
+        return cls(bands, (early,) * (len(bands) - 1) + (None,))
+
+
+def checked_scores(scores: NDArray[np.floating[Any]], n_classes: int, stage: str) -> tuple[float, ...]:
+    """`scores` as floats in [0, 1], or BadScoreError. f32, shape (n_classes,), softmax."""
+    if scores.shape != (n_classes,):
+        raise BadScoreError(f"stage {stage} answered with shape {scores.shape}, the bundle has {n_classes} classes")
+    if not np.isfinite(scores).all():  # first: every comparison with NaN below would be False
+        raise BadScoreError(f"stage {stage} answered with a score that is not finite")
+    if scores.min() < 0.0 or scores.max() > 1.0 + _SUM_TOLERANCE or abs(float(scores.sum()) - 1.0) > _SUM_TOLERANCE:
+        raise BadScoreError(f"stage {stage} answered with {scores.round(3).tolist()}, which are no probabilities")
+    return tuple(min(float(score), 1.0) for score in scores)
+
+
+class Cascade:
+    """Judges one picture after another for one model. Stateless, shared by all workers."""
+
+    def __init__(self, info: ModelInfo) -> None:
+        self._info = info
+        self._ok = info.classes.index(info.ok_class)
+
+    def judge(self, session: StagedSession, image: Image, policy: ExitPolicy) -> Verdict:
+        """The verdict on `image`. Raises BadScoreError, or whatever the runtime raises: the caller holds the part."""
+        session.begin(image)
+        done: list[ExitScore] = []
+        for index, stage in enumerate(self._info.stages):
+            output = session.run(index)
+            scores = checked_scores(output.scores, len(self._info.classes), stage.name)
+            p_defect = min(max(1.0 - scores[self._ok], 0.0), 1.0)
+            reason = policy.closed[index]
+            decision = policy.bands[index].decide(p_defect) if reason is None else ExitDecision.UNSURE
+            if decision is not ExitDecision.UNSURE:
+                done.append(ExitScore(stage.exit, p_defect, scores, output.latency_ms))
+                return self._verdict(decision, stage.exit, scores, stage.names_class, done)
+            done.append(ExitScore(stage.exit, p_defect, scores, output.latency_ms, reason or EscalationReason.UNSURE))
+        return Verdict(Outcome.UNDECIDED, None, None, tuple(done), self._info.model_hash, self._info.certificate_hash)
+
+    def _verdict(
+        self, decision: ExitDecision, exit_name: str, scores: Sequence[float], names_class: bool, done: list[ExitScore]
+    ) -> Verdict:
+        defect = None
+        if decision is ExitDecision.NG and names_class:
+            defects = [i for i in range(len(scores)) if i != self._ok]
+            defect = self._info.classes[max(defects, key=scores.__getitem__)]
+        outcome = Outcome.OK if decision is ExitDecision.OK else Outcome.NG
+        return Verdict(outcome, exit_name, defect, tuple(done), self._info.model_hash, self._info.certificate_hash)

@@ -1,0 +1,323 @@
+"""Dispatch: make the verdict durable, release the disposition, tell everybody. In that order.
+
+decided ─▶ group ─▶ one transaction: parts + messages ─ done ─▶ release PASS / REJECT / HOLD ─▶ sinks
+                              │ failed
+                              ▼
+             release as HOLD(STORE_UNAVAILABLE) at once, keep the record, retry until it is written
+"""
+
+import logging
+import queue
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from inspector.domain.alarm import Alarm, AlarmCode
+from inspector.domain.audit import AuditEntry
+from inspector.domain.disposition import Action, Disposition, HoldReason
+from inspector.domain.errors import ConservationError, StoreUnavailable
+from inspector.domain.events import Topics, alarm_message, verdict_message
+from inspector.domain.frame import Frame
+from inspector.domain.inspection import InspectedPart
+from inspector.domain.misjudgement import FoundBy, Misjudgement, MisjudgementKind
+from inspector.pipeline.alarms import AlarmBook
+from inspector.pipeline.ledger import Ledger
+from inspector.pipeline.tally import Tally
+from inspector.ports import Clock, ConfigVersion, Unit, VerdictStore
+
+log = logging.getLogger(__name__)
+
+PartSink = Callable[[InspectedPart, Frame | None], None]
+"""Told of every released part, after it is durable. Must not block; an error in one sink does not reach the others."""
+
+_UNWRITTEN_LIMIT = 20_000
+"""Held parts kept in memory while the store is down, about 2 kB each. Beyond it parts are counted, not kept."""
+_RETRY_S = 1.0
+_CHUNK = 256
+
+
+@dataclass(frozen=True, slots=True)
+class _Decided:
+    part: InspectedPart
+    frame: Frame | None
+
+
+@dataclass(slots=True)
+class _Gap:
+    """Parts that could only be counted: they become one entry of the audit trail."""
+
+    first: str = ""
+    last: str = ""
+    count: int = 0
+
+
+@dataclass(slots=True)
+class _Records:
+    """What is written beside parts. Few and from people or conditions, so unbounded lists are safe here;
+    `acknowledged` is bounded by what the publisher may have in flight."""
+
+    acknowledged: list[int] = field(default_factory=list)
+    alarms: list[Alarm] = field(default_factory=list)
+    audits: list[AuditEntry] = field(default_factory=list)
+    configs: list[ConfigVersion] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.acknowledged or self.alarms or self.audits or self.configs)
+
+
+class Dispatcher:
+    """The only writer of the store. One thread; everything else hands its records over.
+
+    Also the AuditLog and, towards the publisher, the acknowledging half of the Outbox.
+    """
+
+    def __init__(
+        self,
+        store: VerdictStore,
+        topics: Topics,
+        clock: Clock,
+        ledger: Ledger,
+        tally: Tally,
+        sinks: Sequence[PartSink],
+        committed: Callable[[], None],
+        *,
+        group_parts: int,
+        group_wait_s: float,
+    ) -> None:
+        self._store = store
+        self._topics = topics
+        self._clock = clock
+        self._ledger = ledger
+        self._tally = tally
+        self._sinks = sinks
+        self._committed = committed
+        self._group_parts = group_parts
+        self._group_wait_s = group_wait_s
+        self._alarms: AlarmBook | None = None
+        # Two groups: one being written, one filling. Full means that workers wait (back-pressure).
+        self._decided: queue.Queue[_Decided] = queue.Queue(maxsize=2 * group_parts)
+        self._records = _Records()
+        self._records_lock = threading.Lock()
+        self._unwritten: deque[InspectedPart] = deque()
+        self._gap = _Gap()
+        self._retry_at = 0.0
+        self._outage = ""
+        self._stopping = threading.Event()
+        self._give_up_at = float("inf")
+        self.failure: Exception | None = None
+        self._thread = threading.Thread(target=self._run, name="dispatch", daemon=True)
+
+    def start(self, alarms: AlarmBook) -> None:
+        self._alarms = alarms
+        self._thread.start()
+
+    def submit(self, part: InspectedPart, frame: Frame | None) -> None:
+        """Hand over a decided part; waits while the store is slow. Any thread."""
+        while self.failure is None:
+            try:
+                self._decided.put(_Decided(part, frame), timeout=1.0)
+                return
+            except queue.Full:
+                continue
+
+    def submit_now(self, part: InspectedPart, frame: Frame | None) -> None:
+        """For a live source, which cannot wait: when the queue is full the part is released as HOLD and counted."""
+        try:
+            self._decided.put_nowait(_Decided(part, frame))
+        except queue.Full:
+            with self._records_lock:
+                self._gap.first = self._gap.first or part.part_id
+                self._gap.last = part.part_id
+                self._gap.count += 1
+            held = part.disposition
+            if held.action is not Action.HOLD:
+                held = Disposition.hold(HoldReason.STORE_UNAVAILABLE, "the verdict could not be queued for writing")
+            self._release(part.held(held), None)
+
+    def acknowledge(self, outbox_ids: Sequence[int]) -> None:
+        with self._records_lock:
+            self._records.acknowledged.extend(outbox_ids)
+
+    def record(self, entry: AuditEntry) -> None:
+        with self._records_lock:
+            self._records.audits.append(entry)
+
+    def record_alarm(self, alarm: Alarm) -> None:
+        with self._records_lock:
+            self._records.alarms.append(alarm)
+
+    def record_config(self, config: ConfigVersion) -> None:
+        with self._records_lock:
+            self._records.configs.append(config)
+
+    @property
+    def outage(self) -> str:
+        """Why the store cannot be written, empty while it can."""
+        return self._outage
+
+    @property
+    def unwritten(self) -> int:
+        """Held parts that wait in memory for the store, those only counted included."""
+        return len(self._unwritten) + self._gap.count
+
+    def close(self, grace_s: float) -> None:
+        """Write what is left, for at most `grace_s` while the store is down.
+
+        Raises StoreUnavailable if records remain."""
+        self._give_up_at = time.monotonic() + grace_s
+        self._stopping.set()
+        self._thread.join()
+        if self.failure is not None:
+            raise self.failure
+        if self.unwritten:
+            raise StoreUnavailable(
+                f"{self.unwritten} held parts could not be recorded before the station ended ({self._outage}); "
+                "free the disk or mend the database before the next start, and re-inspect those parts"
+            )
+
+    def _run(self) -> None:
+        try:
+            while not (self._stopping.is_set() and self._is_done()):
+                self._write(self._next_group())
+        except Exception as error:
+            log.exception("the dispatcher stopped")
+            self.failure = error
+
+    def _is_done(self) -> bool:
+        if not self._decided.empty():
+            return False
+        nothing_left = not self._unwritten and not self._records and not self._gap.count
+        return nothing_left or time.monotonic() >= self._give_up_at
+
+    def _next_group(self) -> list[_Decided]:
+        if len(self._unwritten) >= _UNWRITTEN_LIMIT:
+            time.sleep(0.05)  # full: what is decided waits in its queue, and with it the line
+            return []
+        group: list[_Decided] = []
+        deadline = 0.0
+        try:
+            # Records without a part are written within this time-out, too.
+            group.append(self._decided.get(timeout=0.02 if self._records or self._stopping.is_set() else 0.1))
+            deadline = time.monotonic() + self._group_wait_s
+            while len(group) < self._group_parts:
+                left = deadline - time.monotonic()
+                group.append(self._decided.get(timeout=left) if left > 0 else self._decided.get_nowait())
+        except queue.Empty:
+            pass
+        return group
+
+    def _write(self, group: list[_Decided]) -> None:
+        if self._outage:
+            self._hold_all(group)
+            if time.monotonic() >= self._retry_at:
+                self._recover()
+            return
+        if not group and not self._records and not self._gap.count:
+            return
+        try:
+            self._commit([decided.part for decided in group])
+        except Exception as error:
+            self._begin_outage(error)
+            self._hold_all(group)
+            return
+        for decided in group:
+            self._release(decided.part, decided.frame)
+
+    def _commit(self, parts: Sequence[InspectedPart]) -> None:
+        with self._records_lock:
+            taken, self._records = self._records, _Records()
+            gap, self._gap = self._gap, _Gap()
+        audits = list(taken.audits)
+        if gap.count:
+            audits.append(_gap_entry(gap, self._clock))
+        now = self._clock.now()
+        unit = Unit(
+            parts=parts,
+            messages=[verdict_message(part, self._topics) for part in parts]
+            + [alarm_message(alarm, self._topics) for alarm in taken.alarms],
+            acknowledged=taken.acknowledged,
+            misjudgements=[m for part in parts if (m := _misjudgement(part, now)) is not None],
+            alarms=taken.alarms,
+            audits=audits,
+            configs=taken.configs,
+        )
+        try:
+            self._store.commit(unit)
+        except BaseException:
+            with self._records_lock:  # nothing was written: put all back, in order
+                later, self._records = self._records, taken
+                taken.acknowledged += later.acknowledged
+                taken.alarms += later.alarms
+                taken.audits += later.audits
+                taken.configs += later.configs
+                self._gap = _Gap(gap.first or self._gap.first, self._gap.last or gap.last, gap.count + self._gap.count)
+            raise
+        if unit.messages:
+            self._committed()
+
+    def _begin_outage(self, error: Exception) -> None:
+        if not isinstance(error, StoreUnavailable):
+            log.exception("the store failed in an unforeseen way")
+        self._outage = str(error) or type(error).__name__
+        self._retry_at = time.monotonic() + _RETRY_S
+        if self._alarms is not None:
+            self._alarms.raise_(
+                AlarmCode.STORE_UNAVAILABLE,
+                f"Verdicts cannot be written: {self._outage}",
+                "Every part is held until this is mended. Free the disk or mend the database; it resumes by itself.",
+            )
+
+    def _hold_all(self, group: list[_Decided]) -> None:
+        for decided in group:
+            held = decided.part.disposition
+            if held.action is not Action.HOLD:
+                held = Disposition.hold(HoldReason.STORE_UNAVAILABLE, "the verdict could not be made durable")
+            part = decided.part.held(held)
+            self._unwritten.append(part)
+            self._release(part, decided.frame)
+
+    def _recover(self) -> None:
+        try:
+            while True:
+                chunk = [self._unwritten[i] for i in range(min(_CHUNK, len(self._unwritten)))]
+                self._commit(chunk)
+                for _ in chunk:
+                    self._unwritten.popleft()
+                if not self._unwritten:
+                    break
+        except Exception as error:
+            self._outage = str(error) or type(error).__name__
+            self._retry_at = time.monotonic() + _RETRY_S
+            return
+        self._outage = ""
+        if self._alarms is not None:
+            self._alarms.clear(AlarmCode.STORE_UNAVAILABLE)
+
+    def _release(self, part: InspectedPart, frame: Frame | None) -> None:
+        self._ledger.leave(part.part_id, part.disposition)
+        self._tally.add(part)
+        for sink in self._sinks:
+            try:
+                sink(part, frame)
+            except ConservationError:
+                raise
+            except Exception:
+                log.exception("a sink failed for part %s", part.part_id)
+
+
+def _misjudgement(part: InspectedPart, found_at: datetime) -> Misjudgement | None:
+    if not (part.is_escape or part.is_overkill):
+        return None
+    kind = MisjudgementKind.ESCAPE if part.is_escape else MisjudgementKind.OVERKILL
+    found_by = FoundBy.SIMULATION if part.is_simulated else FoundBy.LABEL
+    return Misjudgement(part.part_id, kind, found_by, found_at, part.truth.defect_class if part.truth else None)
+
+
+def _gap_entry(gap: _Gap, clock: Clock) -> AuditEntry:
+    reason = (
+        f"{gap.count} parts from {gap.first} to {gap.last} were held without a record of their own: the store was down"
+    )
+    return AuditEntry(clock.now(), "station", "parts.held_unrecorded", gap.first, None, str(gap.count), reason)
