@@ -38,18 +38,20 @@ class BadScoreError(InspectorError):
 class ExitPolicy:
     """The bands in force, in stage order, and which exits are closed. Replaced as a whole, never edited.
 
-    The last exit is never closed: it is what everything falls back to.
+    The last exit is never closed: it is what everything falls back to. A band set by hand voids the certificate.
     """
 
     bands: tuple[ExitBand, ...]
     closed: tuple[EscalationReason | None, ...]
+    certificate_hash: str | None
 
     @classmethod
     def of(cls, recipe: Recipe, info: ModelInfo) -> "ExitPolicy":
         """The bundle's bands with the recipe's overrides. `full_model_only` closes every exit but the last."""
         bands = tuple(recipe.bands.get(stage.exit, stage.band) for stage in info.stages)
         early = EscalationReason.GUARDRAIL if recipe.full_model_only else None
-        return cls(bands, (early,) * (len(bands) - 1) + (None,))
+        certificate = None if recipe.bands else info.certificate_hash
+        return cls(bands, (early,) * (len(bands) - 1) + (None,), certificate)
 
 
 def checked_scores(scores: NDArray[np.floating[Any]], n_classes: int, stage: str) -> tuple[float, ...]:
@@ -82,16 +84,18 @@ class Cascade:
             decision = policy.bands[index].decide(p_defect) if reason is None else ExitDecision.UNSURE
             if decision is not ExitDecision.UNSURE:
                 done.append(ExitScore(stage.exit, p_defect, scores, output.latency_ms))
-                return self._verdict(decision, stage.exit, scores, stage.names_class, done)
+                defect = self._defect(scores) if decision is ExitDecision.NG and stage.names_class else None
+                outcome = Outcome.OK if decision is ExitDecision.OK else Outcome.NG
+                return self._verdict(outcome, stage.exit, defect, done, policy)
             done.append(ExitScore(stage.exit, p_defect, scores, output.latency_ms, reason or EscalationReason.UNSURE))
-        return Verdict(Outcome.UNDECIDED, None, None, tuple(done), self._info.model_hash, self._info.certificate_hash)
+        return self._verdict(Outcome.UNDECIDED, None, None, done, policy)
+
+    def _defect(self, scores: Sequence[float]) -> str:
+        """The likeliest of the classes that are not OK."""
+        defects = [i for i in range(len(scores)) if i != self._ok]
+        return self._info.classes[max(defects, key=scores.__getitem__)]
 
     def _verdict(
-        self, decision: ExitDecision, exit_name: str, scores: Sequence[float], names_class: bool, done: list[ExitScore]
+        self, outcome: Outcome, exit_name: str | None, defect: str | None, done: Sequence[ExitScore], policy: ExitPolicy
     ) -> Verdict:
-        defect = None
-        if decision is ExitDecision.NG and names_class:
-            defects = [i for i in range(len(scores)) if i != self._ok]
-            defect = self._info.classes[max(defects, key=scores.__getitem__)]
-        outcome = Outcome.OK if decision is ExitDecision.OK else Outcome.NG
-        return Verdict(outcome, exit_name, defect, tuple(done), self._info.model_hash, self._info.certificate_hash)
+        return Verdict(outcome, exit_name, defect, tuple(done), self._info.model_hash, policy.certificate_hash)

@@ -22,6 +22,7 @@ from inspector.domain.errors import ConservationError, StoreUnavailable
 from inspector.domain.events import Topics, alarm_message, verdict_message
 from inspector.domain.frame import Frame
 from inspector.domain.inspection import InspectedPart
+from inspector.domain.message import OutboxMessage
 from inspector.domain.misjudgement import FoundBy, Misjudgement, MisjudgementKind
 from inspector.pipeline.alarms import AlarmBook
 from inspector.pipeline.ledger import Ledger
@@ -77,7 +78,7 @@ class Dispatcher:
     def __init__(
         self,
         store: VerdictStore,
-        topics: Topics,
+        topics: Topics | None,
         clock: Clock,
         ledger: Ledger,
         tally: Tally,
@@ -236,8 +237,7 @@ class Dispatcher:
         now = self._clock.now()
         unit = Unit(
             parts=parts,
-            messages=[verdict_message(part, self._topics) for part in parts]
-            + [alarm_message(alarm, self._topics) for alarm in taken.alarms],
+            messages=self._messages(parts, taken.alarms),
             acknowledged=taken.acknowledged,
             misjudgements=[m for part in parts if (m := _misjudgement(part, now)) is not None],
             alarms=taken.alarms,
@@ -257,6 +257,12 @@ class Dispatcher:
             raise
         if unit.messages:
             self._committed()
+
+    def _messages(self, parts: Sequence[InspectedPart], alarms: Sequence[Alarm]) -> list[OutboxMessage]:
+        if self._topics is None:  # nobody is told, so nothing piles up
+            return []
+        messages = [verdict_message(part, self._topics) for part in parts]
+        return messages + [alarm_message(alarm, self._topics) for alarm in alarms]
 
     def _begin_outage(self, error: Exception) -> None:
         if not isinstance(error, StoreUnavailable):

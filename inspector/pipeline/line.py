@@ -37,7 +37,7 @@ def new_run_id(clock: Clock) -> str:
 
 
 class InspectionLine:
-    """Wires one source, one classifier and one store. All public methods are callable from any thread."""
+    """Wires one source, one classifier and one store. Without `topics` no messages are made. All public methods are callable from any thread."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class InspectionLine:
         store: VerdictStore,
         *,
         clock: Clock,
-        topics: Topics,
+        topics: Topics | None,
         station_id: str,
         rules: Rules,
         sinks: Sequence[PartSink] = (),

@@ -113,7 +113,7 @@ class Supervisor:
             now - self._broker_ok_at > _BROKER_PATIENCE_S,
             AlarmCode.BROKER_UNREACHABLE,
             f"The MES does not answer: {health.detail}",
-            "Line goes on and every message is kept. Check the broker's address in [mqtt]; the backlog is sent by itself.",
+            "The line goes on and every message is kept. Check the address in [mqtt]; the backlog is sent by itself.",
         )
         self._set(
             health.refused_reason is not None,

@@ -1,0 +1,179 @@
+"""Findings about what the station works with: camera, inference device, model, database, broker.
+
+Each adapter is loaded only when its finding is asked for, so that one that is broken spoils only its own.
+"""
+
+import os
+import tempfile
+from pathlib import Path
+
+from inspector.doctor.finding import Finding
+from inspector.doctor.machine import nearest_existing
+from inspector.domain.errors import InspectorError
+from inspector.settings import FolderSource, LoadedSettings, VideoSource, redacted
+
+_WAL_RESET_FIXED = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
+"""Versions from which SQLite, in each of its lines, no longer loses what several connections wrote."""
+
+
+def source(settings: LoadedSettings) -> Finding:
+    """Does the source deliver a picture?"""
+    given = settings.station.source
+    if given.kind == "simulated":
+        return Finding("source", True, "the simulated line needs no camera")
+    if isinstance(given, FolderSource):
+        if not given.path.is_dir():
+            return Finding("source", False, f"there is no folder {given.path}", "Correct [source] path.")
+        return Finding("source", True, f"the folder {given.path}")
+    if isinstance(given, VideoSource):
+        if not given.path.is_file():
+            return Finding("source", False, f"there is no video {given.path}", "Correct [source] path.")
+        return Finding("source", True, f"the video {given.path}")
+    raise NotImplementedError
+
+
+def cameras() -> Finding:
+    """Which cameras there are, when no configuration says which one is meant."""
+    devices = sorted(Path("/dev").glob("video*"))
+    if not devices:
+        return Finding("source", True, "no USB camera is plugged in; the simulated line needs none")
+    blocked = [str(device) for device in devices if not os.access(device, os.R_OK | os.W_OK)]
+    if blocked:
+        fix = "Add the station's user to the group video (sudo usermod -aG video USER) and log in again."
+        return Finding("source", False, f"{', '.join(blocked)} may not be used by this user", fix)
+    return Finding("source", True, f"USB cameras: {', '.join(str(device) for device in devices)}")
+
+
+def inference_device(settings: LoadedSettings | None, flags: frozenset[str]) -> Finding:
+    """Are the devices there that the recipe names, and what can the CPU do? `flags` as from `cpu_flags`."""
+    from inspector.adapters.openvino_runtime import available_devices
+
+    present = available_devices()
+    detail = f"OpenVINO sees {', '.join(present)}; {_cpu_features(flags)}"
+    wanted = {choice.device for choice in settings.to_recipe().stages.values()} if settings else set()
+    names = {name for device in wanted for name in device.removeprefix("AUTO:").split(",") if name != "AUTO"}
+    absent = sorted(name for name in names if not any(name in (other, other.split(".")[0]) for other in present))
+    if absent:
+        fix = f"Install the driver of {absent[0]}, or name another device in the recipe."
+        return Finding("inference device", False, f"{detail}; {', '.join(absent)} is not there", fix)
+    if flags and not flags & {"avx2", "asimd", "neon"}:
+        fix = "Use a CPU of 2015 or later (with AVX2), or an Intel GPU."
+        return Finding("inference device", False, detail, fix)
+    return Finding("inference device", True, detail)
+
+
+def cpu_flags() -> frozenset[str]:
+    """What the CPU says it can do, in the kernel's words; empty where the kernel does not tell."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return frozenset()
+    words = (line.partition(":")[2] for line in lines if line.lower().startswith(("flags", "features")))
+    return frozenset(next(words, "").split())
+
+
+def _cpu_features(flags: frozenset[str]) -> str:
+    if not flags:
+        return "what the CPU can do is not told here"
+    named = {"AVX2": {"avx2"}, "AVX-512": {"avx512f"}, "VNNI": {"avx512_vnni", "avx_vnni"}, "AMX": {"amx_int8"}}
+    have = [name for name, any_of in named.items() if flags & any_of]
+    text = f"the CPU has {', '.join(have)}" if have else "the CPU has none of AVX2, AVX-512, VNNI, AMX"
+    return text if flags & (named["VNNI"] | named["AMX"]) else f"{text} and so gains little from INT8"
+
+
+def model(settings: LoadedSettings) -> Finding:
+    """Does the bundle load, and does it answer on this machine as it did where it was made?"""
+    from inspector.adapters.cameras.decoding import decode_picture
+    from inspector.adapters.openvino_runtime import load_bundle
+
+    recipe = settings.to_recipe()
+    try:
+        classifier = load_bundle(
+            settings.bundle_dir,
+            choices=recipe.stages,
+            decode=decode_picture,
+            cache_dir=None,
+            inference_threads=1,
+            bands=recipe.bands,
+        )
+    except InspectorError as error:
+        return Finding("model", False, str(error), f"Copy the bundle '{recipe.bundle}' again, or correct the recipe.")
+    info = classifier.info
+    classifier.close()
+    stages = ", ".join(f"{stage.name} on {stage.device} in {stage.precision}" for stage in info.stages)
+    return Finding("model", True, f"{info.name} {info.version} ({info.model_hash[:12]}) answers as it should: {stages}")
+
+
+def database(settings: LoadedSettings) -> Finding:
+    """Can verdicts be written?"""
+    url = settings.station.store.url.get_secret_value()
+    if url.startswith("sqlite"):
+        return sqlite_file(Path(url.partition("://")[2].partition("?")[0][1:]), sqlite_version())
+    from inspector.adapters.store import open_reader
+
+    open_reader(url).close()
+    return Finding("database", True, redacted(url))
+
+
+def sqlite_file(file: Path, version: tuple[int, ...]) -> Finding:
+    """Can `file` be made or written, and is this SQLite one that keeps what it was given?"""
+    folder = nearest_existing(file.parent)
+    try:
+        with tempfile.TemporaryFile(dir=folder) as trial:
+            trial.write(b"\0" * 4096)
+            os.fsync(trial.fileno())
+        if file.exists():
+            file.open("r+b").close()
+    except OSError as error:
+        detail = f"{file} cannot be written ({error.strerror})"
+        return Finding(
+            "database", False, detail, f"Let the station's user write to {folder}, and look for a full disk."
+        )
+    shown = ".".join(str(part) for part in version)
+    if not is_safe_sqlite(version):
+        fix = "Install pysqlite3 into the station's environment: pip install pysqlite3."
+        return Finding("database", False, f"SQLite {shown} can lose verdicts when several programs use them", fix)
+    return Finding("database", True, f"{file}, SQLite {shown}")
+
+
+def sqlite_version() -> tuple[int, ...]:
+    """Of the library that the store uses: the newer one of pysqlite3 where that is installed, else Python's own."""
+    try:
+        from pysqlite3 import sqlite_version_info
+    except ImportError:
+        from sqlite3 import sqlite_version_info
+    return tuple(sqlite_version_info)
+
+
+def is_safe_sqlite(version: tuple[int, ...]) -> bool:
+    """Whether `version` is free of the WAL-reset bug of 3.7.0 to 3.51.2."""
+    if version < (3, 7, 0) or version >= _WAL_RESET_FIXED[0]:
+        return True
+    return any(version[:2] == fixed[:2] and version >= fixed for fixed in _WAL_RESET_FIXED)
+
+
+def broker(settings: LoadedSettings) -> Finding:
+    """Does the broker let the station in?"""
+    mqtt = settings.station.mqtt
+    if not mqtt.enabled:
+        return Finding("broker", True, "[mqtt] enabled is false: none is needed")
+    from inspector.adapters.mqtt import MqttLink, MqttTls
+    from inspector.adapters.mqtt.probe import probe
+
+    password = mqtt.password()
+    link = MqttLink(
+        host=mqtt.host,
+        port=mqtt.port,
+        client_id=f"{settings.station.mqtt_client_id}-doctor",  # the broker would end a running station's session
+        protocol=mqtt.protocol,
+        username=mqtt.username,
+        password=password.get_secret_value() if password else None,
+        tls=MqttTls(ca=mqtt.tls.ca, cert=mqtt.tls.cert, key=mqtt.tls.key) if mqtt.tls else None,
+        keepalive_s=mqtt.keepalive_s,
+    )
+    try:
+        probe(link, timeout_s=3.0)
+    except InspectorError as error:
+        fix = "Start the broker (sudo systemctl start mosquitto), or correct [mqtt]; until then messages wait safely."
+        return Finding("broker", False, str(error), fix)
+    return Finding("broker", True, f"{link.address} speaks MQTT {mqtt.protocol} and lets {link.client_id} in")

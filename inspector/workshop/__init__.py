@@ -1,0 +1,1 @@
+"""Offline work on models: data sets, training, quantization, bundles."""

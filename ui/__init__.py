@@ -1,0 +1,1 @@
+"""The operators' Qt dashboard: a process of its own, beside the station."""
