@@ -52,8 +52,8 @@ def run_dashboard(
         raise ConfigError(f"theme {theme!r} is not there: choose one of {', '.join(Theme)}")
     existing = QApplication.instance()
     app = existing if isinstance(existing, QApplication) else QApplication(["inspector dashboard"])
-    look = Look(Theme(theme), Language(language))
     bridge = Bridge(endpoint, command_endpoint)
+    look = Look(Theme(theme), Language(language))
     window = Window(look, bridge)
     is_saved = True
 

@@ -12,9 +12,6 @@ from inspector.doctor.machine import nearest_existing
 from inspector.domain.errors import InspectorError
 from inspector.settings import FolderSource, LoadedSettings, VideoSource, redacted
 
-_WAL_RESET_FIXED = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
-"""Versions from which SQLite, in each of its lines, no longer loses what several connections wrote."""
-
 
 def source(settings: LoadedSettings) -> Finding:
     """Does the source deliver a picture?"""
@@ -105,18 +102,21 @@ def model(settings: LoadedSettings) -> Finding:
 
 
 def database(settings: LoadedSettings) -> Finding:
-    """Can verdicts be written?"""
+    """Can verdicts be written, and can those that are there be read?"""
     url = settings.station.store.url.get_secret_value()
-    if url.startswith("sqlite"):
-        return sqlite_file(Path(url.partition("://")[2].partition("?")[0][1:]), sqlite_version())
-    from inspector.adapters.store import open_reader
-
-    open_reader(url).close()
-    return Finding("database", True, redacted(url))
+    if not url.startswith("sqlite"):
+        return _readable(url, redacted(url))
+    file = Path(url.partition(":///")[2])
+    return sqlite_file(file) if not file.exists() else _writable(file) or _readable(url, str(file))
 
 
-def sqlite_file(file: Path, version: tuple[int, ...]) -> Finding:
-    """Can `file` be made or written, and is this SQLite one that keeps what it was given?"""
+def sqlite_file(file: Path) -> Finding:
+    """Can `file`, which is not there yet, be made?"""
+    fault = _writable(file)
+    return fault or Finding("database", True, f"{file} is made by the first run; {_sqlite_words()}")
+
+
+def _writable(file: Path) -> Finding | None:
     folder = nearest_existing(file.parent)
     try:
         with tempfile.TemporaryFile(dir=folder) as trial:
@@ -125,31 +125,30 @@ def sqlite_file(file: Path, version: tuple[int, ...]) -> Finding:
         if file.exists():
             file.open("r+b").close()
     except OSError as error:
-        detail = f"{file} cannot be written ({error.strerror})"
-        return Finding(
-            "database", False, detail, f"Let the station's user write to {folder}, and look for a full disk."
-        )
-    shown = ".".join(str(part) for part in version)
-    if not is_safe_sqlite(version):
-        fix = "Install pysqlite3 into the station's environment: pip install pysqlite3."
-        return Finding("database", False, f"SQLite {shown} can lose verdicts when several programs use them", fix)
-    return Finding("database", True, f"{file}, SQLite {shown}")
+        fix = f"Let the station's user write to {folder}, and look for a full disk."
+        return Finding("database", False, f"{file} cannot be written ({error.strerror})", fix)
+    return None
 
 
-def sqlite_version() -> tuple[int, ...]:
-    """Of the library that the store uses: the newer one of pysqlite3 where that is installed, else Python's own."""
+def _readable(url: str, name: str) -> Finding:
+    from inspector.adapters.store import open_reader
+
     try:
-        from pysqlite3 import sqlite_version_info
-    except ImportError:
-        from sqlite3 import sqlite_version_info
-    return tuple(sqlite_version_info)
+        open_reader(url).close()
+    except InspectorError as error:
+        if "no records of a station yet" in str(error):
+            return Finding("database", True, f"{name} is there and empty")
+        fix = "Start the database or correct [store] url; no part passes without its verdict in the database."
+        return Finding("database", False, str(error), fix)
+    return Finding("database", True, f"{name}; {_sqlite_words()}" if url.startswith("sqlite") else name)
 
 
-def is_safe_sqlite(version: tuple[int, ...]) -> bool:
-    """Whether `version` is free of the WAL-reset bug of 3.7.0 to 3.51.2."""
-    if version < (3, 7, 0) or version >= _WAL_RESET_FIXED[0]:
-        return True
-    return any(version[:2] == fixed[:2] and version >= fixed for fixed in _WAL_RESET_FIXED)
+def _sqlite_words() -> str:
+    from inspector.adapters.store.sqlite import sqlite_driver
+
+    driver, has_wal = sqlite_driver()
+    words = f"SQLite {driver.sqlite_version}"
+    return words if has_wal else f"{words} is slow here, for it must do without WAL: pip install pysqlite3"
 
 
 def broker(settings: LoadedSettings) -> Finding:

@@ -29,6 +29,8 @@ STATE_DIR = "../var"
 
 _VARIABLE = re.compile(r"\$\{([^{}]*)\}")
 _LOGIN = re.compile(r"^[A-Za-z][\w+.-]*://[^:/@]*(?::(?P<password>[^@]*))?@")
+_PASSWORD = re.compile(r"(://[^:/@\s]*):(?!\$\{[^{}]*\}@)[^@\s]*@")
+"""In any text; `${NAME}` in its place is no secret."""
 _SECRET_OPTION = re.compile(r"(?<=[?&])((?:password|passwd|pass|pwd|token|secret)=)([^&#\s]*)", re.IGNORECASE)
 _LONGEST_SOCKET_PATH = 107 - len(".pictures")
 """Bytes of sun_path on Linux without the closing zero, and room for the socket of the pictures beside the feed's."""
@@ -110,7 +112,7 @@ def setting(
 
 def redacted(text: str) -> str:
     """`text` with the password of every URL in it replaced by ***."""
-    return _SECRET_OPTION.sub(r"\1***", re.sub(r"(://[^:/@\s]*):[^@\s]*@", r"\1:***@", text))
+    return _SECRET_OPTION.sub(r"\1***", _PASSWORD.sub(r"\1:***@", text))
 
 
 def _place(info: ValidationInfo) -> Place:
@@ -143,22 +145,21 @@ def _without_plain_password(text: str) -> str:
     return text
 
 
-def _as_store_url(value: object, info: ValidationInfo) -> str:
+def _as_store_url(value: object, info: ValidationInfo) -> str | SecretStr:
+    if isinstance(value, SecretStr):  # read before
+        return value
     place = _place(info)
     url = place.expanded(_without_plain_password(_text(value)), url=True)
-    if not re.match(r"[a-z][a-z0-9_]*(\+[a-z0-9_]+)?://", url):
-        raise ValueError(
-            "is no database URL; use sqlite:///path/to/file.db or postgresql+psycopg://user:${NAME}@host/database"
-        )
-    if not url.startswith("sqlite"):
+    if re.match(r"postgresql(\+\w+)?://[^/]*/[^/?]", url):
         return url
-    scheme, _, rest = url.partition("://")
-    file, mark, options = rest.partition("?")
-    if file in ("", "/", "/:memory:"):
+    if not re.match(r"sqlite(\+\w+)?:///", url):
+        raise ValueError("is no database URL; use sqlite:///path/to/file.db or postgresql://user:${NAME}@host/database")
+    scheme, _, file = url.partition(":///")
+    if file in ("", ":memory:"):
         raise ValueError("keeps the verdicts in memory, where a restart loses them; use sqlite:///path/to/file.db")
-    if not file.startswith("/"):
-        raise ValueError("needs three slashes before a SQLite file; use sqlite:///path/to/file.db")
-    return f"{scheme}:///{place.path(file[1:])}{mark}{options}"
+    if "?" in file:
+        raise ValueError("has options, which a SQLite file takes none of; remove what begins with '?'")
+    return f"{scheme}:///{place.path(file)}"
 
 
 def _as_camera_url(value: object, info: ValidationInfo) -> str | SecretStr:

@@ -131,4 +131,5 @@ class RecipeSettings(Settings):
             stages=MappingProxyType({name: StageChoice(s.device, s.precision) for name, s in self.stages.items()}),
             picture=PictureLimits(**self.picture.model_dump()),
             full_model_only=self.full_model_only,
+            deadline_ms=self.deadline.ms,
         )

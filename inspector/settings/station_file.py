@@ -68,7 +68,9 @@ class StoreSection(Settings):
     """[store]: the database that keeps every verdict, and the messages that the broker has not taken yet."""
 
     url: StoreUrl = setting(
-        "SQLAlchemy URL. Passwords only as `${NAME}` from the environment.", "sqlite:///${state_dir}/inspector.db"
+        "Where it is: `sqlite:///` and a path, or `postgresql://user:${NAME}@host/database` with the password from the "
+        "environment.",
+        "sqlite:///${state_dir}/inspector.db",
     )
     group_parts: int = setting(
         "Verdicts written in one transaction at most. More cost less CPU a part.", 64, unit="parts", low=1, high=4096

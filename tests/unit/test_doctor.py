@@ -1,6 +1,7 @@
 """`inspector doctor`: what it finds, and that each fault comes with its fix."""
 
 import socket
+import sqlite3
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from inspector.adapters.store import open_store
 from inspector.doctor import Finding, doctor, machine, peers
 from inspector.doctor.finding import found
 from inspector.settings import LoadedSettings, load_settings
@@ -191,37 +193,44 @@ def test_a_model_with_a_nan_weight(site: Site) -> None:
     assert "'tiny'" in finding.fix
 
 
-@pytest.mark.parametrize(
-    ("version", "safe"),
-    [
-        ((3, 6, 23), True),
-        ((3, 40, 1), False),
-        ((3, 44, 5), False),
-        ((3, 44, 6), True),
-        ((3, 45, 0), False),
-        ((3, 50, 6), False),
-        ((3, 50, 7), True),
-        ((3, 51, 2), False),
-        ((3, 51, 3), True),
-        ((3, 53, 4), True),
-    ],
-)
-def test_sqlite_with_and_without_the_wal_reset_bug(tmp_path: Path, version: tuple[int, ...], safe: bool) -> None:
-    assert peers.is_safe_sqlite(version) is safe
-    assert peers.sqlite_file(tmp_path / "a" / "b.db", version).ok is safe
+def test_a_database_that_the_first_run_makes(site: Site) -> None:
+    finding = peers.database(site.settings())
+    assert finding.ok
+    assert "is made by the first run; SQLite 3." in finding.detail
+    assert "WAL" not in finding.detail, "the locked dependencies bring a SQLite that is safe with WAL"
 
 
-def test_the_stores_sqlite_is_safe() -> None:
-    assert peers.is_safe_sqlite(peers.sqlite_version())
+def test_a_database_that_is_there(site: Site) -> None:
+    settings = site.settings('[store]\nurl = "sqlite:///a.db"\n')
+    url = settings.station.store.url.get_secret_value()
+    file = site.config.parent / "a.db"
+    sqlite3.connect(file).close()
+    file.touch()
+    empty = peers.database(settings)
+    assert empty.ok, empty
+    assert empty.detail == f"{file} is there and empty"
+    file.unlink()
+    open_store(url, station_id="s1").close()
+    used = peers.database(settings)
+    assert used.ok, used
+    assert used.detail.startswith(f"{file}; SQLite")
 
 
-def test_a_database_that_cannot_be_written(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("", "utf-8")
-    finding = peers.sqlite_file(tmp_path / "file" / "b.db", (3, 53, 0))
+def test_a_database_that_cannot_be_used(site: Site) -> None:
+    (site.folder / "file").write_text("no database", "utf-8")
+    (site.folder / "folder.db").mkdir()
+    for path in ("file/b.db", "folder.db", "file"):
+        finding = peers.database(site.settings(f'[store]\nurl = "sqlite:///../{path}"\n'))
+        assert not finding.ok, path
+        assert str(site.folder / "f") in finding.detail
+
+
+def test_a_database_server_that_is_not_there(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DB_PASSWORD", "hunter2")
+    url = f"postgresql://inspector:${{DB_PASSWORD}}@127.0.0.1:{free_port()}/inspector"
+    finding = peers.database(site.settings(f'[store]\nurl = "{url}"\n'))
     assert not finding.ok
-    assert "cannot be written" in finding.detail
-    (tmp_path / "b.db").mkdir()
-    assert not peers.sqlite_file(tmp_path / "b.db", (3, 53, 0)).ok
+    assert "hunter2" not in str(finding)
 
 
 def _mqtt(port: int, more: str = "") -> str:

@@ -25,6 +25,7 @@ from inspector.settings import (
     VideoSource,
     changed_keys,
     load_settings,
+    redacted,
     restart_keys,
     settings_from,
 )
@@ -139,7 +140,11 @@ def test_lgp_is_the_test_split_of_the_shared_pictures() -> None:
 
 
 def test_a_recipe_becomes_the_domains_value(files: Files) -> None:
-    files.write(recipe=RECIPE + '[stages.full]\ndevice = "GPU.1"\nprecision = "FP32"\n[picture]\nblurred_below = 2\n')
+    files.write(
+        recipe="full_model_only = true\n"
+        + RECIPE
+        + '[stages.full]\ndevice = "GPU.1"\nprecision = "FP32"\n[picture]\nblurred_below = 2\n[deadline]\nms = 40\n'
+    )
     assert files.load().to_recipe() == Recipe(
         recipe_id="plates",
         product="Plate",
@@ -147,6 +152,8 @@ def test_a_recipe_becomes_the_domains_value(files: Files) -> None:
         bands={"front": ExitBand(0.1, 0.9)},
         stages={"full": StageChoice("GPU.1", "FP32")},
         picture=PictureLimits(blurred_below=2.0),
+        full_model_only=True,
+        deadline_ms=40.0,
     )
 
 
@@ -183,8 +190,8 @@ def test_variables_and_home_are_expanded(files: Files, monkeypatch: pytest.Monke
 
 
 def test_sqlite_files_are_paths_too(files: Files) -> None:
-    files.write(STATION + '[store]\nurl = "sqlite:///data/a.db?timeout=5"\n')
-    expected = f"sqlite:///{files.station.parent}/data/a.db?timeout=5"
+    files.write(STATION + '[store]\nurl = "sqlite:///data/a.db"\n')
+    expected = f"sqlite:///{files.station.parent}/data/a.db"
     assert files.load().station.store.url.get_secret_value() == expected
 
 
@@ -292,6 +299,13 @@ def test_absent_secrets_are_told_when_loading(files: Files, monkeypatch: pytest.
     assert files.mistake().endswith("is empty; put the password on its first line")
     files.write((station + 'password_file = "none"\n').replace("enabled = true", "enabled = false"))
     files.load()
+
+
+def test_redaction_leaves_everything_else() -> None:
+    assert redacted("see rtsp://cam:p@10.0.0.7/s, then") == "see rtsp://cam:***@10.0.0.7/s, then"
+    assert redacted("http://cam/s?user=a&pwd=b&x=1") == "http://cam/s?user=a&pwd=***&x=1"
+    for text in ("use rtsp://user:${NAME}@host/s", "tcp://127.0.0.1:5555", "ipc:///a/b: c", "at 10:15 a@b"):
+        assert redacted(text) == text
 
 
 # What a person is told
@@ -404,9 +418,18 @@ def test_absent_secrets_are_told_when_loading(files: Files, monkeypatch: pytest.
             "station.toml:10: [feed]: endpoint and command_endpoint are the same; give each its own",
         ),
         (
-            ("port = 1883", '[store]\nurl = "sqlite://"'),
+            ("port = 1883", '[store]\nurl = "sqlite:///"'),
             "station.toml:11: [store] url: keeps the verdicts in memory, where a restart loses them; "
             "use sqlite:///path/to/file.db",
+        ),
+        (
+            ("port = 1883", '[store]\nurl = "mysql://db/x"'),
+            "station.toml:11: [store] url: is no database URL; "
+            "use sqlite:///path/to/file.db or postgresql://user:${NAME}@host/database",
+        ),
+        (
+            ("port = 1883", '[store]\nurl = "sqlite:///a.db?timeout=5"'),
+            "station.toml:11: [store] url: has options, which a SQLite file takes none of; remove what begins with '?'",
         ),
         (
             ("port = 1883", '[store]\nurl = "postgresql://inspector:hunter2@db/x"'),

@@ -80,10 +80,10 @@ class StationPage(QWidget):
 
     def _space(self) -> None:
         px = self._look.px
-        self._right.setSpacing(px(12))
+        self._right.setSpacing(px(10))
         self._main.setSpacing(px(20))
-        self._column.setContentsMargins(px(24), px(14), px(24), px(18))
-        self._column.setSpacing(px(12))
+        self._column.setContentsMargins(px(24), px(14), px(24), px(14))
+        self._column.setSpacing(px(10))
         self.film.setFixedHeight(px(146))
         self.figures.setMinimumHeight(px(136))
 

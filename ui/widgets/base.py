@@ -43,7 +43,7 @@ class Text(QLabel):
 class FitText(Text):
     """A text that takes the room it gets: it shrinks, then is elided with the whole as tool tip.
 
-    For values, which come in any length and must not move the layout. Given several wordings, it takes the first that fits.
+    For values, which come in any length and must not move the layout. Of several wordings the first that fits is taken.
     """
 
     def __init__(

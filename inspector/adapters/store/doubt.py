@@ -5,8 +5,9 @@ from dataclasses import replace
 
 from sqlalchemy import Connection, Table, and_, bindparam, delete, select
 
-from inspector.adapters.store.rollups import add_rollups, rollup_rows
+from inspector.adapters.store.rollups import rollup_rows
 from inspector.adapters.store.rows import Row, UnitRows
+from inspector.adapters.store.statements import Prepared
 from inspector.adapters.store.tables import alarms, audit_trail, config_versions, misjudgements, outbox, parts
 
 _KEYS: tuple[tuple[str, Table, tuple[str, ...]], ...] = (
@@ -56,7 +57,7 @@ def _key_reader(keys: Iterable[str]) -> Callable[[Row], Hashable]:
     return lambda row: tuple(row[name] for name in names)
 
 
-def take_out(connection: Connection, rows: UnitRows) -> None:
+def take_out(connection: Connection, rows: UnitRows, add_rate: Prepared) -> None:
     """Remove a unit whose commit ended without an answer, if it was written after all.
 
     Its parts were released as HOLD meanwhile and will be written again as such. `acknowledged` stays: it is true.
@@ -69,7 +70,7 @@ def take_out(connection: Connection, rows: UnitRows) -> None:
             result = connection.execute(statement, [{f"b_{key}": row[key] for key in keys} for row in doubtful])
             landed += result.rowcount if name == "parts" else 0
     if landed:
-        add_rollups(connection, rollup_rows(rows.parts, rows.exit_scores, sign=-1))
+        add_rate.run(connection, rollup_rows(rows.parts, rows.exit_scores, sign=-1))
     for row in rows.audit_rows:
         connection.execute(
             delete(audit_trail).where(audit_trail.c.seq == row["seq"], audit_trail.c.hash == row["hash"])

@@ -6,25 +6,21 @@ So the dashboard draws a month of history from thousands of rows instead of mill
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection
-from sqlalchemy.dialects import postgresql, sqlite
-
 from inspector.adapters.store.rows import Row
-from inspector.adapters.store.tables import exit_rates
+from inspector.adapters.store.statements import RATE_KEY, RATE_SUMS
+from inspector.adapters.store.tables import utc
 from inspector.domain.disposition import Action
 
 INTERVAL_S = 60
 NO_EXIT = ""
 """Stands in `exit` for parts that no exit decided."""
 
-_KEY = ("station_id", "recipe_id", "exit", "interval_start")
-_SUMS = ("parts", "passed", "rejected", "held", "inference_ms", "latency_ms")
 _COUNTED = {Action.PASS.value: "passed", Action.REJECT.value: "rejected", Action.HOLD.value: "held"}
 
 
 def interval_start(at: datetime) -> datetime:
     """The start of the interval that `at` falls into."""
-    seconds = int(at.replace(tzinfo=UTC).timestamp() if at.tzinfo is None else at.timestamp())
+    seconds = int(utc(at).timestamp())
     return datetime.fromtimestamp(seconds - seconds % INTERVAL_S, UTC)
 
 
@@ -38,26 +34,9 @@ def rollup_rows(parts: Sequence[Row], exit_scores: Iterable[Row], sign: int = 1)
         key = (part["station_id"], part["recipe_id"], part["exit"] or NO_EXIT, interval_start(part["captured_at"]))
         row = rows.get(key)
         if row is None:
-            row = rows[key] = dict.fromkeys(_SUMS, 0) | dict(zip(_KEY, key, strict=True))
+            row = rows[key] = dict.fromkeys(RATE_SUMS, 0) | dict(zip(RATE_KEY, key, strict=True))
         row["parts"] += sign
         row[_COUNTED[part["action"]]] += sign
         row["inference_ms"] += sign * inference.get(part["part_id"], 0.0)
         row["latency_ms"] += sign * (part["latency_ms"] or 0.0)
     return list(rows.values())
-
-
-_NEW_SQLITE = sqlite.insert(exit_rates)
-_NEW_POSTGRES = postgresql.insert(exit_rates)
-_ADD = {
-    "sqlite": _NEW_SQLITE.on_conflict_do_update(
-        index_elements=_KEY, set_={name: exit_rates.c[name] + _NEW_SQLITE.excluded[name] for name in _SUMS}
-    ),
-    "postgresql": _NEW_POSTGRES.on_conflict_do_update(
-        index_elements=_KEY, set_={name: exit_rates.c[name] + _NEW_POSTGRES.excluded[name] for name in _SUMS}
-    ),
-}
-
-
-def add_rollups(connection: Connection, rows: Sequence[Row]) -> None:
-    if rows:
-        connection.execute(_ADD[connection.dialect.name], list(rows))

@@ -167,7 +167,6 @@ def _outbox_row(message: OutboxMessage, now: datetime) -> Row:
         "topic": text(message.topic),
         "payload": message.payload,
         "created_at": now,
-        "acknowledged_at": None,
     }
 
 

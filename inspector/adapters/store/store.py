@@ -16,23 +16,22 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection, bindparam, delete, select, update
+from sqlalchemy import Connection, bindparam, delete, select
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
 from inspector.adapters.store.database import Database, reason_of, unavailable
 from inspector.adapters.store.doubt import take_out, unknown_rows
 from inspector.adapters.store.migrate import migrate
 from inspector.adapters.store.reading import StoreReader
-from inspector.adapters.store.rollups import add_rollups, rollup_rows
+from inspector.adapters.store.rollups import rollup_rows
 from inspector.adapters.store.rows import GENESIS_HASH, UnitRows, audit_row, rows_of
+from inspector.adapters.store.statements import Statements
 from inspector.adapters.store.tables import (
     alarms,
     audit_trail,
     config_versions,
-    exit_scores,
     misjudgements,
     outbox,
-    parts,
 )
 from inspector.domain.errors import StoreError, StoreUnavailable
 from inspector.domain.message import OutboxMessage
@@ -43,20 +42,6 @@ log = logging.getLogger(__name__)
 _PURGE_EVERY = 256
 """Acknowledged messages between two steps of the purge. A step deletes at most twice as many, so it catches up."""
 
-# Built once: SQLAlchemy compiles each a single time and then only binds values.
-_NEW_PART = parts.insert()
-_NEW_EXIT_SCORE = exit_scores.insert()
-_NEW_MESSAGE = outbox.insert()
-_NEW_MISJUDGEMENT = misjudgements.insert()
-_NEW_ALARM = alarms.insert()
-_NEW_CONFIG = config_versions.insert()
-_NEW_AUDIT = audit_trail.insert()
-_ACKNOWLEDGE = (
-    update(outbox)
-    .where(outbox.c.outbox_id == bindparam("b_id"), outbox.c.acknowledged_at.is_(None))
-    .values(acknowledged_at=bindparam("b_at"))
-)
-_LAST_AUDIT = select(audit_trail.c.seq, audit_trail.c.hash).order_by(audit_trail.c.seq.desc()).limit(1)
 _PURGE = delete(outbox).where(
     outbox.c.outbox_id.in_(
         select(outbox.c.outbox_id)
@@ -65,6 +50,7 @@ _PURGE = delete(outbox).where(
         .limit(bindparam("step"))
     )
 )
+_LAST_AUDIT = select(audit_trail.c.seq, audit_trail.c.hash).order_by(audit_trail.c.seq.desc()).limit(1)
 
 
 class SqlStore:
@@ -73,6 +59,7 @@ class SqlStore:
     def __init__(self, database: Database, writer: Connection, *, keep_acknowledged: int) -> None:
         self._database = database
         self._writer: Connection | None = writer
+        self._statements = Statements.of(writer.dialect)
         self._keep_acknowledged = keep_acknowledged
         self._lock = threading.Lock()  # commit comes from one thread, close from another
         self._closed = False
@@ -152,7 +139,7 @@ class SqlStore:
         """In a transaction of its own: nothing else is written before it is done, so only one unit can be in doubt."""
         if self._doubtful is not None:
             with connection.begin():
-                take_out(connection, self._doubtful)
+                take_out(connection, self._doubtful, self._statements.add_rate)
             self._doubtful = None
 
     def _refused(self, error: Exception) -> StoreError:
@@ -212,22 +199,23 @@ class SqlStore:
 
     def _insert(self, connection: Connection, rows: UnitRows) -> bool:
         """All inserts of one unit; True when a step of the purge was done, too."""
-        for statement, values in (
-            (_NEW_PART, rows.parts),
-            (_NEW_EXIT_SCORE, rows.exit_scores),
-            (_NEW_MESSAGE, rows.outbox),
-            (_NEW_MISJUDGEMENT, rows.misjudgements),
-            (_NEW_ALARM, rows.alarms),
-            (_NEW_CONFIG, rows.configs),
-            (_NEW_AUDIT, rows.audit_rows),
+        do = self._statements
+        do.new_part.run(connection, rows.parts)
+        do.new_exit_score.run(connection, rows.exit_scores)
+        do.new_message.run(connection, rows.outbox)
+        do.add_rate.run(connection, rollup_rows(rows.parts, rows.exit_scores))
+        for table, values in (
+            (misjudgements, rows.misjudgements),
+            (alarms, rows.alarms),
+            (config_versions, rows.configs),
+            (audit_trail, rows.audit_rows),
         ):
             if values:
-                connection.execute(statement, values)
-        add_rollups(connection, rollup_rows(rows.parts, rows.exit_scores))
+                connection.execute(table.insert(), values)
         if not rows.acknowledged:
             return False
         now = datetime.now(UTC)
-        connection.execute(_ACKNOWLEDGE, [{"b_id": outbox_id, "b_at": now} for outbox_id in rows.acknowledged])
+        do.acknowledge.run(connection, [{"b_id": outbox_id, "b_at": now} for outbox_id in rows.acknowledged])
         self._acknowledged_to = max(self._acknowledged_to, *rows.acknowledged)
         self._acknowledged_since_purge += len(rows.acknowledged)
         horizon = self._acknowledged_to - self._keep_acknowledged

@@ -27,8 +27,15 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 metadata = MetaData()
 
 
+def utc(at: datetime) -> datetime:
+    """`at` in UTC. A naive one is taken as UTC: the domain has no other."""
+    if at.tzinfo is UTC:
+        return at
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+
+
 class UtcDateTime(TypeDecorator[datetime]):
-    """An aware datetime in UTC. A naive one is taken as UTC: the domain has no other."""
+    """An aware datetime in UTC."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -39,8 +46,7 @@ class UtcDateTime(TypeDecorator[datetime]):
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
         if value is None:
             return None
-        if value.tzinfo is not UTC:
-            value = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        value = utc(value)
         return value.isoformat(timespec="microseconds") if dialect.name == "sqlite" else value
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
