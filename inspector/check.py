@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from inspector.domain.errors import ConfigError, ModelError
+from inspector.domain.errors import ConfigError, ModelError, SourceError
 from inspector.domain.frame import ColorSpace
 from inspector.domain.model import ModelInfo
 from inspector.settings import (
@@ -135,10 +135,15 @@ def _source(found: _Found, model: ModelInfo | None) -> None:
             text = f"the bundle '{model.name}' takes grey pictures and the simulated line makes coloured ones"
             found.in_recipe("bundle", text=f"{text}; name another bundle")
     elif isinstance(source, FolderSource):
-        if not source.path.is_dir():
-            found.in_station("source", "path", text=f"there is no folder {source.path}; correct the path")
-        if source.list_file is not None and not source.list_file.is_file():
-            found.in_station("source", "list_file", text=f"there is no file {source.list_file}; correct the path")
+        from inspector.adapters.cameras.picture_listing import pictures_of_folder, pictures_of_list
+
+        try:
+            if source.list_file is None:
+                pictures_of_folder(source.path, split=source.only_split, ok_class=source.ok_class)
+            else:
+                pictures_of_list(source.path, source.list_file)
+        except SourceError as error:
+            found.in_station("source", "path" if source.list_file is None else "list_file", text=str(error))
     elif isinstance(source, VideoSource) and not source.path.is_file():
         found.in_station("source", "path", text=f"there is no video {source.path}; correct the path")
 

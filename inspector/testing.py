@@ -2,18 +2,23 @@
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import numpy as np
 
-from inspector.domain.errors import InspectorError, ModelError
+from inspector.domain.alarm import Alarm
+from inspector.domain.audit import AuditEntry
+from inspector.domain.errors import InspectorError, ModelError, StoreUnavailable
 from inspector.domain.exits import ExitBand
 from inspector.domain.frame import ColorSpace, Frame, Image
 from inspector.domain.inspection import InspectedPart
 from inspector.domain.message import OutboxMessage, PublisherHealth
+from inspector.domain.misjudgement import Misjudgement
 from inspector.domain.model import InputSpec, ModelInfo, StageInfo
 from inspector.domain.state import StationState
-from inspector.ports import CommandHandler, Outbox, StageOutput
+from inspector.ports import CommandHandler, ConfigVersion, Outbox, StageOutput, Unit
 
 # --- Feed ------------------------------------------------------------------------------------------------------------
 
@@ -271,3 +276,67 @@ class FakeSession:
             raise scores
         self._done.add(stage)
         return StageOutput(np.array(scores, np.float32), self._classifier.latency_ms)
+
+
+# --- Verdict store ---------------------------------------------------------------------------------------------------
+
+
+class FakeStore:
+    """`ports.VerdictStore` in memory: what was committed lies in its attributes.
+
+    `failure`, while set, is raised by every call, and a commit then leaves nothing behind. `commits` counts units.
+    """
+
+    def __init__(self) -> None:
+        self.parts: dict[str, InspectedPart] = {}
+        self.misjudgements: dict[tuple[str, str, str], Misjudgement] = {}
+        self.alarms: dict[tuple[str, str, datetime], Alarm] = {}
+        self.audits: list[AuditEntry] = []
+        self.configs: dict[tuple[str, datetime], ConfigVersion] = {}
+        self.messages: dict[int, OutboxMessage] = {}
+        self.acknowledged: set[int] = set()
+        self.commits = 0
+        self.failure: StoreUnavailable | None = None
+        self._event_ids: set[str] = set()
+        self._closed = False
+        self._lock = threading.Lock()
+
+    def commit(self, unit: Unit) -> None:
+        with self._lock:
+            self._refuse()
+            for part in unit.parts:
+                self.parts.setdefault(part.part_id, part)
+            for message in unit.messages:
+                if message.event_id not in self._event_ids:
+                    self._event_ids.add(message.event_id)
+                    outbox_id = len(self.messages) + 1
+                    self.messages[outbox_id] = replace(message, outbox_id=outbox_id)
+            self.acknowledged.update(unit.acknowledged)
+            for found in unit.misjudgements:
+                self.misjudgements.setdefault((found.part_id, found.kind, found.found_by), found)
+            for alarm in unit.alarms:
+                self.alarms.setdefault((alarm.alarm_id, alarm.state, alarm.changed_at), alarm)
+            for config in unit.configs:
+                self.configs.setdefault((config.version, config.applied_at), config)
+            self.audits.extend(unit.audits)
+            self.commits += 1
+
+    def pending(self, after: int, limit: int) -> Sequence[OutboxMessage]:
+        with self._lock:
+            self._refuse()
+            waiting = [row for key, row in self.messages.items() if key > after and key not in self.acknowledged]
+            return waiting[:limit]
+
+    def pending_count(self) -> int:
+        with self._lock:
+            self._refuse()
+            return len(self.messages.keys() - self.acknowledged)
+
+    def close(self) -> None:
+        self._closed = True
+
+    def _refuse(self) -> None:
+        if self._closed:
+            raise StoreUnavailable("the store was closed; open it again")
+        if self.failure is not None:
+            raise self.failure

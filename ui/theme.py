@@ -154,6 +154,8 @@ PALETTES: Mapping[Theme, Palette] = {
 def stylesheet(palette: Palette, *, radius: int, padding: int, touch: int) -> str:
     """Style of what Qt draws by itself: buttons, tool tips and grounds. The rest paints with the palette."""
     p = palette
+    # A thicker border takes its pixel from the padding: no button grows when it is pressed.
+    thick = f"padding: 0 {padding - 1}px; min-height: {touch - 4}px; min-width: {touch - 2 - 2 * padding}px;"
     return f"""
     QWidget#window {{ background: {p.ground}; }}
     QFrame#header {{ background: {p.header}; }}
@@ -164,11 +166,11 @@ def stylesheet(palette: Palette, *, radius: int, padding: int, touch: int) -> st
         background: {p.button}; color: {p.text}; border: 1px solid {p.border}; border-radius: {radius}px;
         padding: 0 {padding}px; min-height: {touch - 2}px; min-width: {touch - 2 - 2 * padding}px;
     }}
-    QPushButton:checked {{ background: {p.button_on}; border: 2px solid {p.text}; }}
+    QPushButton:checked {{ background: {p.button_on}; border: 2px solid {p.text}; {thick} }}
     QPushButton:pressed {{ background: {p.button_on}; }}
-    QPushButton:focus {{ border: 2px solid {p.action}; }}
+    QPushButton:focus {{ border: 2px solid {p.action}; {thick} }}
     QPushButton:disabled {{ color: {p.muted}; }}
     QPushButton#plain {{ background: transparent; border: 1px solid transparent; color: {p.action}; }}
     QPushButton#plain:pressed {{ background: {p.button_on}; }}
-    QPushButton#plain:focus {{ border: 2px solid {p.action}; }}
+    QPushButton#plain:focus {{ border: 2px solid {p.action}; {thick} }}
     """

@@ -35,7 +35,7 @@ def doctor(path: Path | None = None) -> list[Finding]:
     state_dir = settings.station.station.state_dir if settings else Path.cwd()
     min_free_mb = settings.station.store.min_free_mb if settings else _MIN_FREE_MB
 
-    findings.append(found("source", partial(peers.source, settings) if settings else peers.cameras, limit_s=20))
+    findings.append(found("source", partial(peers.source, settings) if settings else peers.cameras, limit_s=30))
     device = partial(peers.inference_device, settings, peers.cpu_flags())
     findings.append(found("inference device", device, limit_s=30))
     if settings is not None:

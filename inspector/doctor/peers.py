@@ -9,24 +9,43 @@ from pathlib import Path
 
 from inspector.doctor.finding import Finding
 from inspector.doctor.machine import nearest_existing
-from inspector.domain.errors import InspectorError
-from inspector.settings import FolderSource, LoadedSettings, VideoSource, redacted
+from inspector.domain.errors import InspectorError, SourceError
+from inspector.domain.frame import MissedFrame
+from inspector.settings import FolderSource, LoadedSettings, SimulatedSource, SourceSettings, VideoSource, redacted
 
 
 def source(settings: LoadedSettings) -> Finding:
     """Does the source deliver a picture?"""
     given = settings.station.source
-    if given.kind == "simulated":
-        return Finding("source", True, "the simulated line needs no camera")
+    try:
+        return Finding("source", True, _picture_of(given))
+    except InspectorError as error:
+        return Finding("source", False, str(error), "Put right what is said here, or correct [source].")
+
+
+def _picture_of(given: SourceSettings) -> str:
+    """What a source delivers, in a few words. Raises SourceError when it delivers nothing."""
+    if isinstance(given, SimulatedSource):
+        return "the simulated line needs no camera"
     if isinstance(given, FolderSource):
-        if not given.path.is_dir():
-            return Finding("source", False, f"there is no folder {given.path}", "Correct [source] path.")
-        return Finding("source", True, f"the folder {given.path}")
+        from inspector.adapters.cameras.picture_listing import pictures_of_folder, pictures_of_list
+
+        if given.list_file is not None:
+            return f"{len(pictures_of_list(given.path, given.list_file))} pictures in {given.list_file}"
+        pictures = pictures_of_folder(given.path, split=given.only_split, ok_class=given.ok_class)
+        return f"{len(pictures)} pictures in {given.path}"
     if isinstance(given, VideoSource):
-        if not given.path.is_file():
-            return Finding("source", False, f"there is no video {given.path}", "Correct [source] path.")
-        return Finding("source", True, f"the video {given.path}")
-    raise NotImplementedError
+        from inspector.adapters.cameras.video import VideoSource as Video
+
+        first = next(iter(Video(given.path).triggers()), None)
+        if first is None or isinstance(first, MissedFrame):
+            raise SourceError(f"the video {given.path} gives no picture; is the file whole?")
+        height, width = first.image.shape[:2]
+        return f"the video {given.path}: {width}x{height} px"
+    from inspector.adapters.cameras.opencv_camera import probe_camera
+
+    url = given.url.get_secret_value() if given.url is not None else ""
+    return probe_camera(given.device if given.device is not None else url)
 
 
 def cameras() -> Finding:

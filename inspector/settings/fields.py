@@ -31,7 +31,7 @@ _VARIABLE = re.compile(r"\$\{([^{}]*)\}")
 _LOGIN = re.compile(r"^[A-Za-z][\w+.-]*://[^:/@]*(?::(?P<password>[^@]*))?@")
 _PASSWORD = re.compile(r"(://[^:/@\s]*):(?!\$\{[^{}]*\}@)[^@\s]*@")
 """In any text; `${NAME}` in its place is no secret."""
-_SECRET_OPTION = re.compile(r"(?<=[?&])((?:password|passwd|pass|pwd|token|secret)=)([^&#\s]*)", re.IGNORECASE)
+_SECRET_OPTION = re.compile(r"(?<=[?&])((?:password|passwd|pass|pwd|token|secret|auth|key)=)([^&#\s]*)", re.IGNORECASE)
 _LONGEST_SOCKET_PATH = 107 - len(".pictures")
 """Bytes of sun_path on Linux without the closing zero, and room for the socket of the pictures beside the feed's."""
 

@@ -70,6 +70,11 @@ class FolderSource(_Source):
             raise ValueError('list_file and split both choose pictures; keep one of them (split = "all" is none)')
         return self
 
+    @property
+    def only_split(self) -> str | None:
+        """The split to take, None for all pictures."""
+        return None if self.split == "all" else self.split
+
 
 class VideoSource(_Source):
     """[source] kind = "video": the frames of a video file, each a part."""

@@ -457,6 +457,38 @@ def test_no_jpeg_is_made_while_nobody_watches(make_feed: Callable[..., ZmqFeed],
     assert PART.validate_python(pictures.of("picture")[0][0]["part"]).sequence == 100, "the newest was kept for him"
 
 
+def test_an_ng_among_many_good_parts_is_the_one_that_is_shown(
+    make_feed: Callable[..., ZmqFeed], read: Callable[..., Reader]
+) -> None:
+    feed = make_feed(picture_hz=5.0)
+    pictures = read(feed.pictures_endpoint, "picture")
+
+    def is_watched() -> bool:
+        feed.part(a_part(1), a_frame(1))
+        time.sleep(0.02)
+        return bool(pictures.of("picture"))
+
+    wait_until(is_watched)
+    feed.part(a_part(2, Action.REJECT), a_frame(2))
+    for n in range(3, 13):
+        feed.part(a_part(n), a_frame(n))
+    wait_until(lambda: PART.validate_python(pictures.of("picture")[-1][0]["part"]).sequence > 1)
+    shown = [PART.validate_python(header["part"]).sequence for header, _ in pictures.of("picture")]
+    assert 2 in shown
+
+
+def test_an_ng_that_nobody_watched_is_not_kept_for_the_next_watcher(
+    make_feed: Callable[..., ZmqFeed], read: Callable[..., Reader]
+) -> None:
+    feed = make_feed()
+    feed.part(a_part(1, Action.REJECT), a_frame(1))
+    wait_until(lambda: command(feed, "snapshot")["result"]["film"][0]["thumbnail"] is not None)
+    feed.part(a_part(2), a_frame(2))
+    pictures = read(feed.pictures_endpoint, "picture")
+    wait_until(lambda: bool(pictures.of("picture")))
+    assert PART.validate_python(pictures.of("picture")[0][0]["part"]).sequence == 2
+
+
 def test_a_failing_encoder_costs_its_picture_only(
     make_feed: Callable[..., ZmqFeed], read: Callable[..., Reader]
 ) -> None:

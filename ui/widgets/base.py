@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from PySide6.QtCore import QRectF, Qt
-from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPalette, QResizeEvent
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QFrame, QLabel, QPushButton, QSizePolicy, QWidget
 
 from ui.look import SMALLEST_TEXT, Look
@@ -35,9 +35,13 @@ class Text(QLabel):
 
     def _restyle(self) -> None:
         self.setFont(self._look.font(self._size, bold=self._bold))
-        palette = self.palette()
-        palette.setColor(QPalette.ColorRole.WindowText, self._look.color(self._role))
-        self.setPalette(palette)
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Painted here because a style sheet on the window takes back, at its next change, what a palette says."""
+        painter = QPainter(self)
+        painter.setPen(self._look.color(self._role))
+        painter.drawText(self.contentsRect(), self.alignment(), self.text())
 
 
 class FitText(Text):

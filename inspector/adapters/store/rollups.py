@@ -4,7 +4,7 @@ So the dashboard draws a month of history from thousands of rows instead of mill
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 from inspector.adapters.store.rows import Row
 from inspector.adapters.store.statements import RATE_KEY, RATE_SUMS
@@ -19,9 +19,8 @@ _COUNTED = {Action.PASS.value: "passed", Action.REJECT.value: "rejected", Action
 
 
 def interval_start(at: datetime) -> datetime:
-    """The start of the interval that `at` falls into."""
-    seconds = int(utc(at).timestamp())
-    return datetime.fromtimestamp(seconds - seconds % INTERVAL_S, UTC)
+    """The start of the minute (INTERVAL_S) that `at` falls into."""
+    return utc(at).replace(second=0, microsecond=0)
 
 
 def rollup_rows(parts: Sequence[Row], exit_scores: Iterable[Row], sign: int = 1) -> list[Row]:

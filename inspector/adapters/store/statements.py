@@ -5,6 +5,8 @@ SQLAlchemy's own executemany prepares every value of every row anew, which costs
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
 from operator import itemgetter
 from typing import Any
 
@@ -40,9 +42,13 @@ class Prepared:
             return self._values(row)
         values = list(self._values(row))
         for i in self._times:
-            at = utc(values[i])
-            values[i] = at.isoformat(timespec="microseconds") if self._time_as_text else at
+            values[i] = _time_text(values[i]) if self._time_as_text else utc(values[i])
         return tuple(values)
+
+
+@lru_cache(maxsize=8)  # one group shares its time of writing
+def _time_text(at: datetime) -> str:
+    return utc(at).isoformat(timespec="microseconds")
 
 
 @dataclass(frozen=True, slots=True)
