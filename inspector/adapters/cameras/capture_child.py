@@ -68,7 +68,9 @@ class _Child:
         image = self._live_edge(capture, fps)
         shape = image.shape
         if image.dtype != np.uint8 or len(shape) != 3:
-            raise _CaptureFailedError(f"it delivers {image.dtype.name} pictures of shape {shape}; set it to 8-bit colour")
+            raise _CaptureFailedError(
+                f"it delivers {image.dtype.name} pictures of shape {shape}; set it to 8-bit colour"
+            )
         self._ring.lay_out(shape)
         self._say(kind="open", shape=shape, fps=fps)
         count = Counters()
