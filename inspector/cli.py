@@ -1,14 +1,21 @@
 """The command line: parses, calls, prints. Exit code 0 on success, 2 on bad usage or config, 1 on failure."""
 
+import json
+import logging
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
 from inspector import __version__
 from inspector.domain.errors import InspectorError
+from inspector.pipeline.summary import summary_of
 
 _CONFIG = click.Path(path_type=Path)
+_JSON = click.option("--json", "json_file", type=_CONFIG, help="Also write the closing summary to this file.")
+_LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 @click.group()
@@ -17,19 +24,55 @@ def commands() -> None:
     """Edge inspection that runs your classifier many times faster."""
 
 
+@commands.command("run")
+@click.argument("config", type=_CONFIG)
+@click.option("--parts", type=click.IntRange(min=1), help="Stop after so many parts.")
+@click.option("--source", type=_CONFIG, help="Inspect this folder, video or .txt list of pictures instead.")
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), help="Seed of the simulated line.")
+@_JSON
+def run_command(config: Path, parts: int | None, source: Path | None, seed: int | None, json_file: Path | None) -> None:
+    """Run the station that CONFIG (station.toml) describes, until its source ends or Ctrl-C."""
+    _check(config, source)
+    from inspector.settings import load_settings
+    from inspector.station import Station, stops_on_signals
+    from inspector.terminal import RunView
+
+    settings = load_settings(config).with_overrides(source_path=source, parts=parts, seed=seed)
+    _log_to_stderr(settings.station.log.level)
+    with RunView(settings.station.source.parts) as view:
+        station = Station(settings, on_state=view.show)
+        with stops_on_signals(station):
+            last = station.run()
+    _close(summary_of(last), json_file)
+
+
+@commands.command("demo")
+@click.option("--headless", is_flag=True, help="A table in the terminal instead of the dashboard.")
+@click.option("--parts", type=click.IntRange(min=1), help="Stop after so many parts.")
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=7, show_default=True, help="Names the line.")
+@click.option("--rate", type=click.FloatRange(min=0, max=1000), help="Parts a second; 0 is as fast as they are judged.")
+@click.option("--dir", "folder", type=_CONFIG, help="Keep settings and database in this folder.")
+@_JSON
+def demo_command(
+    headless: bool, parts: int | None, seed: int, rate: float | None, folder: Path | None, json_file: Path | None
+) -> None:
+    """Watch a simulated line being inspected: station, broker, MES and dashboard, with nothing else installed."""
+    from inspector.demo import run_demo
+    from ui.app import has_display
+
+    if not headless and not has_display():
+        click.echo("inspector: there is no display here, so this runs as with --headless", err=True)
+        headless = True
+    _log_to_stderr("WARNING")
+    last = run_demo(headless=headless, parts=parts, seed=seed, rate=rate, folder=folder)
+    _close(summary_of(last), json_file)
+
+
 @commands.command("check")
 @click.argument("config", type=_CONFIG)
 def check_command(config: Path) -> None:
     """Validate CONFIG (station.toml), its recipe and its model bundle."""
-    from inspector.check import check
-
-    report = check(config)
-    for note in report.notes:
-        click.echo(f"note: {note}")
-    for problem in report.problems:
-        click.echo(problem, err=True)
-    if not report.ok:
-        sys.exit(2)
+    _check(config, None)
     click.echo(f"{config} is valid")
 
 
@@ -49,16 +92,47 @@ def doctor_command(config: Path | None) -> None:
 
 
 @commands.command("dashboard")
-@click.argument("config", type=_CONFIG)
+@click.argument("config", type=_CONFIG, default=Path("config/station.toml"), required=False)
 @click.option("--language", type=click.Choice(["en", "ja"]), default="en", show_default=True)
 @click.option("--theme", default="light", show_default=True)
 def dashboard_command(config: Path, language: str, theme: str) -> None:
-    """The operators' dashboard of the station that runs with CONFIG."""
+    """The operators' dashboard of the station that runs with CONFIG (default: config/station.toml)."""
     from inspector.settings import load_settings
     from ui.app import run_dashboard
 
     feed = load_settings(config).station.feed
     sys.exit(run_dashboard(feed.endpoint, feed.command_endpoint, language=language, theme=theme))
+
+
+def _log_to_stderr(level: str) -> None:
+    logging.basicConfig(level=level, format=_LOG_FORMAT)
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # it reports every start at INFO
+
+
+def _check(config: Path, source: Path | None) -> None:
+    """Print every problem and note of a configuration; exit with 2 on a problem."""
+    from inspector.check import check
+
+    report = check(config, source_path=source)
+    for note in report.notes:
+        click.echo(f"note: {note}", err=True)
+    for problem in report.problems:
+        click.echo(problem, err=True)
+    if not report.ok:
+        sys.exit(2)
+
+
+def _close(summary: Mapping[str, Any], json_file: Path | None) -> None:
+    from inspector.terminal import print_summary
+
+    print_summary(summary)
+    if json_file is not None:
+        try:
+            json_file.write_text(json.dumps(summary, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise InspectorError(
+                f"--json {json_file} cannot be written ({error.strerror}); name another file"
+            ) from error
 
 
 def main() -> None:
@@ -67,3 +141,7 @@ def main() -> None:
     except InspectorError as error:
         click.echo(f"inspector: {error}", err=True)
         sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()

@@ -122,10 +122,9 @@ def model(settings: LoadedSettings) -> Finding:
 
 def database(settings: LoadedSettings) -> Finding:
     """Can verdicts be written, and can those that are there be read?"""
-    url = settings.station.store.url.get_secret_value()
-    if not url.startswith("sqlite"):
+    url, file = settings.station.store.url.get_secret_value(), settings.station.store.file
+    if file is None:
         return _readable(url, redacted(url))
-    file = Path(url.partition(":///")[2])
     return sqlite_file(file) if not file.exists() else _writable(file) or _readable(url, str(file))
 
 
@@ -175,20 +174,11 @@ def broker(settings: LoadedSettings) -> Finding:
     mqtt = settings.station.mqtt
     if not mqtt.enabled:
         return Finding("broker", True, "[mqtt] enabled is false: none is needed")
-    from inspector.adapters.mqtt import MqttLink, MqttTls
     from inspector.adapters.mqtt.probe import probe
+    from inspector.station import mqtt_link
 
-    password = mqtt.password()
-    link = MqttLink(
-        host=mqtt.host,
-        port=mqtt.port,
-        client_id=f"{settings.station.mqtt_client_id}-doctor",  # the broker would end a running station's session
-        protocol=mqtt.protocol,
-        username=mqtt.username,
-        password=password.get_secret_value() if password else None,
-        tls=MqttTls(ca=mqtt.tls.ca, cert=mqtt.tls.cert, key=mqtt.tls.key) if mqtt.tls else None,
-        keepalive_s=mqtt.keepalive_s,
-    )
+    # A name of its own: the broker would end a running station's session.
+    link = mqtt_link(settings, client_id=f"{settings.station.mqtt_client_id}-doctor")
     try:
         probe(link, timeout_s=3.0)
     except InspectorError as error:

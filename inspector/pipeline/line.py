@@ -11,6 +11,7 @@ import logging
 import queue
 import secrets
 import threading
+import time
 from collections.abc import Callable, Sequence
 
 from inspector.domain.disposition import Disposition
@@ -117,7 +118,9 @@ class InspectionLine:
 
     def join(self, timeout_s: float) -> bool:
         """True once the source has ended and every part is decided."""
-        self._intake_thread.join(timeout_s)
+        until = time.monotonic() + timeout_s
+        for thread in (self._intake_thread, *self._worker_threads):
+            thread.join(max(0.0, until - time.monotonic()))
         return not self.is_running()
 
     def close(self, grace_s: float = 10.0) -> Counts:

@@ -9,7 +9,6 @@ _WHILE_RUNNING = (
     ("station", "log", "level"),
     ("recipe", "full_model_only"),
     ("recipe", "exits"),
-    ("recipe", "stages"),
     ("recipe", "picture"),
     ("recipe", "deadline"),
 )

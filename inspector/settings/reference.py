@@ -24,8 +24,8 @@ in the same folder. Both are [TOML](https://toml.io).
 - **Everything is checked before anything starts.** `inspector check config/station.toml` reports every problem of both
   files at once, each with file, line, key and what to write instead. An unknown key is an error.
 - **Saving is applying.** The station looks at its files once a second. What may change while it runs is taken over
-  between two parts: the recipe's exits, stages, picture limits, deadline and `full_model_only`, and `[log] level`. For
-  the rest it says which keys wait for a restart. A file with a mistake in it changes nothing: the last good settings
+  between two parts: the recipe's exits, picture limits, deadline and `full_model_only`, and `[log] level`. For
+  the rest an alarm says which keys wait for a restart; until then nothing of that edit is in force. A file with a mistake in it changes nothing: the last good settings
   stay, and an alarm names the mistake until it is put right.
 - **Paths** are relative to the folder of station.toml, in both files. In paths, URLs and endpoints `~` is the home
   folder, `${NAME}` an environment variable, and `${state_dir}` the folder of `[station] state_dir`.

@@ -90,6 +90,12 @@ class StoreSection(Settings):
         high=1_000_000,
     )
 
+    @property
+    def file(self) -> Path | None:
+        """The file of a SQLite database, None for a server."""
+        kind, _, path = self.url.get_secret_value().partition(":///")
+        return Path(path) if kind == "sqlite" else None
+
 
 class TlsSettings(Settings):
     """[mqtt.tls]: encrypts the way to the broker and proves who it is."""

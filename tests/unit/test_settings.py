@@ -608,7 +608,7 @@ def test_what_may_change_while_running(files: Files) -> None:
         STATION + '[log]\nlevel = "DEBUG"\n',
         "full_model_only = true\n"
         + RECIPE.replace("0.1", "0.2")
-        + '[stages.full]\ndevice = "GPU"\n[picture]\nblurred_below = 1.0\n[deadline]\nms = 5\n',
+        + "[picture]\nblurred_below = 1.0\n[deadline]\nms = 5\n",
     )
     after = files.load()
     assert restart_keys(before, after) == ()
@@ -616,7 +616,6 @@ def test_what_may_change_while_running(files: Files) -> None:
         "[log] level",
         "recipe: full_model_only",
         "recipe: [exits.front] ok_below",
-        "recipe: [stages.full] device",
         "recipe: [picture] blurred_below",
         "recipe: [deadline] ms",
     }
@@ -628,9 +627,15 @@ def test_what_waits_for_a_restart(files: Files, monkeypatch: pytest.MonkeyPatch)
     files.write(STATION + url)
     before = files.load()
     monkeypatch.setenv("SECRET", "two")
-    files.write(STATION.replace("1883", "1884") + url, RECIPE.replace('"plates"', '"other"'))
+    recipe = RECIPE.replace('"plates"', '"other"') + '[stages.full]\ndevice = "GPU"\n'
+    files.write(STATION.replace("1883", "1884") + url, recipe)
     after = files.load()
-    assert restart_keys(before, after) == ("recipe: bundle", "[mqtt] port", "[store] url")
+    assert restart_keys(before, after) == (
+        "recipe: bundle",
+        "recipe: [stages.full] device",
+        "[mqtt] port",
+        "[store] url",
+    )
     assert restart_keys(before, before) == ()
 
 
