@@ -7,7 +7,12 @@ from inspector.domain.state import Counts, StationState
 
 
 def summary_of(state: StationState) -> dict[str, Any]:
-    """Plain JSON values. `received_by_mes` is None where no MES receiver of ours listens."""
+    """Plain JSON values.
+
+    `mqtt` follows the messages of this run, alarms and an earlier run's backlog included: all `queued` ones were
+    `acknowledged` by the broker or are `waiting` in the database. `received_by_mes` counts verdicts, and is None where no
+    MES receiver of ours listens.
+    """
     counts = state.counts
     return {
         "run_id": state.run_id,
@@ -26,8 +31,9 @@ def summary_of(state: StationState) -> dict[str, Any]:
         "accuracy": _accuracy(state),
         "latency_ms": {"p50": round(state.latency_p50_ms, 3), "p99": round(state.latency_p99_ms, 3)},
         "mqtt": {
-            "queued": state.mqtt_queued,
+            "queued": state.mqtt_acknowledged + state.mqtt_queued,
             "acknowledged": state.mqtt_acknowledged,
+            "waiting": state.mqtt_queued,
             "received_by_mes": state.mes_received,
         },
     }

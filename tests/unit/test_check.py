@@ -155,11 +155,15 @@ def test_pictures_that_the_bundle_does_not_take(site: Site) -> None:
 @pytest.mark.parametrize(
     ("source", "told"),
     [
-        ('kind = "folder"\npath = "none"', "7: [source] path: there is no folder config/none; correct the path"),
+        (
+            'kind = "folder"\npath = "none"',
+            "7: [source] path: picture folder config/none: there is no such folder; correct the path",
+        ),
         ('kind = "video"\npath = "a.mp4"', "7: [source] path: there is no video config/a.mp4; correct the path"),
         (
             'kind = "folder"\npath = "."\nlist_file = "a.txt"',
-            "8: [source] list_file: there is no file config/a.txt; correct the path",
+            "8: [source] list_file: picture list config/a.txt cannot be read (No such file or directory); "
+            "give a UTF-8 text file with one path a line",
         ),
     ],
 )
