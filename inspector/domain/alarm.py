@@ -47,11 +47,16 @@ class Alarm:
     acknowledged_by: str | None = None
 
     def acknowledged(self, who: str, at: datetime) -> "Alarm":
+        """Itself when there is nothing to acknowledge: who was first stays on record."""
+        if self.state in (AlarmState.ACKNOWLEDGED, AlarmState.NORMAL):
+            return self
         state = AlarmState.NORMAL if self.state is AlarmState.RETURNED_UNACKNOWLEDGED else AlarmState.ACKNOWLEDGED
         return replace(self, state=state, acknowledged_by=who, changed_at=at)
 
     def returned(self, at: datetime) -> "Alarm":
-        """The condition is gone."""
+        """The condition is gone. Itself when it was already."""
+        if not self.is_active:
+            return self
         seen = self.state is AlarmState.ACKNOWLEDGED
         return replace(self, state=AlarmState.NORMAL if seen else AlarmState.RETURNED_UNACKNOWLEDGED, changed_at=at)
 

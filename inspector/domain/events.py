@@ -5,6 +5,7 @@ description of both is `docs/asyncapi.json`.
 """
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -34,6 +35,7 @@ class Topics:
         self.all = f"{self.base}/#"
 
 
+# A file name that is no UTF-8, or a time that is no number, must not keep a part's message from being written.
 def _envelope(kind: str, event_id: str, source: str, at: datetime, data: Mapping[str, Any]) -> bytes:
     event = {
         "specversion": "1.0",
@@ -44,7 +46,7 @@ def _envelope(kind: str, event_id: str, source: str, at: datetime, data: Mapping
         "datacontenttype": "application/json",
         "data": data,
     }
-    return json.dumps(event, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    return json.dumps(event, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode(errors="replace")
 
 
 def verdict_message(part: InspectedPart, topics: Topics) -> OutboxMessage:
@@ -62,8 +64,8 @@ def verdict_message(part: InspectedPart, topics: Topics) -> OutboxMessage:
         "Exit": verdict.exit if verdict else None,
         "Scores": [{"Exit": s.exit, "PDefect": _finite(s.p_defect)} for s in verdict.exits] if verdict else [],
         "ProcessingTimes": {
-            "LatencyMs": round(part.latency_ms, 3),
-            "InferenceMs": round(verdict.inference_ms, 3) if verdict else 0.0,
+            "LatencyMs": _finite(part.latency_ms, 3),
+            "InferenceMs": _finite(verdict.inference_ms, 3) if verdict else 0.0,
         },
         "ModelHash": verdict.model_hash if verdict else None,
         "CertificateHash": verdict.certificate_hash if verdict else None,
@@ -91,5 +93,5 @@ def alarm_message(alarm: Alarm, topics: Topics) -> OutboxMessage:
     return OutboxMessage(event_id, topics.alarm, _envelope("alarm", event_id, topics.base, alarm.changed_at, data))
 
 
-def _finite(value: float) -> float | None:
-    return round(value, 6) if value - value == 0.0 else None
+def _finite(value: float, digits: int = 6) -> float | None:
+    return round(value, digits) if math.isfinite(value) else None

@@ -10,7 +10,7 @@ class Part:
     """One part on its way through the station.
 
     `part_id` is unique for ever: the run's id and the trigger's number in that run. `sequence` counts triggers of the
-    run from 1. `recipe_revision` is the config version under which it is judged.
+    run from 1.
     """
 
     part_id: str
