@@ -36,7 +36,8 @@ def content_fault(image: NDArray[np.uint8], limits: PictureLimits) -> Dispositio
     if saturated > limits.saturated_above_share:
         detail = f"{saturated:.0%} of the picture is saturated, {limits.saturated_above_share:.0%} is allowed"
         return Disposition.hold(HoldReason.SATURATED, detail)
-    flat = float((coarse.max(axis=(1, 2)) == coarse.min(axis=(1, 2))).mean())
+    # Along the row and per channel: a row of one colour is as dead as a grey one (decoders fill up with green).
+    flat = float((coarse == coarse[:, :1]).all(axis=(1, 2)).mean())
     if flat > limits.flat_rows_above_share:
         detail = f"{flat:.0%} of the rows are constant, {limits.flat_rows_above_share:.0%} is allowed"
         return Disposition.hold(HoldReason.FLAT, detail)
