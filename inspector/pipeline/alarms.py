@@ -29,18 +29,22 @@ PRIORITY = {
 
 
 class AlarmBook:
-    """At most one alarm of a code stands. Every change is handed to `on_change`, outside the lock. Thread-safe."""
+    """At most one alarm of a code stands. Thread-safe.
+
+    Every change is handed to `on_change` in the order in which it happened, so that the last one recorded is how things
+    are; it is called under the book's lock and must not wait for another thread.
+    """
 
     def __init__(self, clock: Clock, on_change: Callable[[Alarm], None]) -> None:
         self._clock = clock
         self._on_change = on_change
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._standing: dict[AlarmCode, Alarm] = {}
 
     def raise_(self, code: AlarmCode, message: str, remedy: str) -> None:
         """The condition holds. Saying so again changes nothing, so it may be said every time round a loop."""
-        now = self._clock.now()
         with self._lock:
+            now = self._clock.now()
             standing = self._standing.get(code)
             if standing is not None and standing.is_active:
                 return
@@ -53,7 +57,7 @@ class AlarmBook:
                     str(uuid.uuid4()), code, PRIORITY[code], message, remedy, AlarmState.UNACKNOWLEDGED, now, now
                 )
             self._standing[code] = alarm
-        self._on_change(alarm)
+            self._on_change(alarm)
 
     def clear(self, code: AlarmCode) -> None:
         """The condition is gone. Harmless when it never stood."""
@@ -63,7 +67,7 @@ class AlarmBook:
                 return
             alarm = standing.returned(self._clock.now())
             self._keep(alarm)
-        self._on_change(alarm)
+            self._on_change(alarm)
 
     def acknowledge(self, alarm_id: str, who: str) -> Alarm:
         """Raises InspectorError when no such alarm waits for it."""
@@ -77,7 +81,7 @@ class AlarmBook:
                 return standing
             alarm = standing.acknowledged(who, self._clock.now())
             self._keep(alarm)
-        self._on_change(alarm)
+            self._on_change(alarm)
         return alarm
 
     def standing(self) -> tuple[Alarm, ...]:
