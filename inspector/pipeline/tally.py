@@ -1,8 +1,10 @@
 """Running figures of a run: exit mix, defects, escapes and overkill, latency. Constant memory."""
 
+import math
 import threading
 import time
 from collections import Counter, deque
+from collections.abc import Callable
 
 import numpy as np
 
@@ -11,7 +13,11 @@ from inspector.domain.inspection import InspectedPart
 from inspector.domain.state import ExitCount, Fraction
 from inspector.domain.truth import Label
 
-_RATE_WINDOW_S = 5.0
+_SLOT_S = 0.1
+_SLOTS = 50
+"""The rate is that of the last 5 s, counted in slots: parts are released in groups, so gaps between two say nothing."""
+_RATE_FROM_S = 1.0
+"""A run younger than this is counted as this old: the first group would show as thousands a second."""
 
 
 class LatencyHistogram:
@@ -23,7 +29,7 @@ class LatencyHistogram:
         self._counts = np.zeros(self._BUCKETS, dtype=np.int64)
 
     def add(self, latency_ms: float) -> None:
-        bucket = int(np.log(max(latency_ms, self._LOW_MS) / self._LOW_MS) / np.log(self._RATIO))
+        bucket = int(math.log(max(latency_ms, self._LOW_MS) / self._LOW_MS) / math.log(self._RATIO))
         self._counts[min(bucket, self._BUCKETS - 1)] += 1
 
     def quantile(self, q: float) -> float:
@@ -31,22 +37,23 @@ class LatencyHistogram:
         total = int(self._counts.sum())
         if total == 0:
             return 0.0
-        rank = min(int(q * total), total - 1)
-        bucket = int(np.searchsorted(np.cumsum(self._counts), rank + 1))
+        rank = max(math.ceil(q * total), 1)
+        bucket = int(np.searchsorted(np.cumsum(self._counts), rank))
         return float(self._LOW_MS * self._RATIO ** (bucket + 0.5))
 
 
 class Tally:
     """Counts released parts. Thread-safe. `exits` are the bundle's exits in order, so that unused ones show as zero."""
 
-    def __init__(self, exits: tuple[str, ...]) -> None:
+    def __init__(self, exits: tuple[str, ...], monotonic_s: Callable[[], float] = time.monotonic) -> None:
         self._lock = threading.Lock()
         self._exits = dict.fromkeys(exits, 0)
         self._defects: Counter[str] = Counter()
         self._escape = self._overkill = self._ng = self._ok = self._correct = 0
         self._latency = LatencyHistogram()
-        # One time stamp a part for at most 5 s; beyond 5,000 parts in 5 s the rate is read from the newest 5,000.
-        self._recent: deque[float] = deque(maxlen=5000)
+        self._monotonic_s = monotonic_s
+        self._first_at: float | None = None
+        self._recent: deque[tuple[int, int]] = deque(maxlen=_SLOTS + 1)  # (slot, parts), oldest first
         self._hold_streak = 0
 
     def add(self, part: InspectedPart) -> None:
@@ -63,7 +70,7 @@ class Tally:
             self._correct += part.is_correct
             if part.verdict is not None:  # a part that nothing judged has no latency worth the name
                 self._latency.add(part.latency_ms)
-            self._recent.append(time.monotonic())
+            self._count(self._monotonic_s())
             self._hold_streak = self._hold_streak + 1 if part.disposition.action is Action.HOLD else 0
 
     @property
@@ -98,8 +105,18 @@ class Tally:
 
     def parts_per_s(self) -> float:
         with self._lock:
-            since = time.monotonic() - _RATE_WINDOW_S
-            recent = [at for at in self._recent if at >= since]
-        if len(recent) < 2:
-            return 0.0
-        return (len(recent) - 1) / max(recent[-1] - recent[0], 1e-9)
+            if self._first_at is None:
+                return 0.0
+            now = self._monotonic_s()
+            oldest = int(now / _SLOT_S) - _SLOTS
+            parts = sum(n for slot, n in self._recent if slot > oldest)
+        return parts / min(max(now - self._first_at, _RATE_FROM_S), _SLOTS * _SLOT_S)
+
+    def _count(self, now: float) -> None:
+        if self._first_at is None:
+            self._first_at = now
+        slot = int(now / _SLOT_S)
+        if self._recent and self._recent[-1][0] == slot:
+            self._recent[-1] = (slot, self._recent[-1][1] + 1)
+        else:
+            self._recent.append((slot, 1))
