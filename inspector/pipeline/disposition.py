@@ -9,5 +9,7 @@ def disposition_of(verdict: Verdict) -> Disposition:
         return PASS
     if verdict.outcome is Outcome.NG:
         return REJECT
+    if not verdict.exits:
+        return Disposition.hold(HoldReason.UNDECIDED, "no stage was asked")
     last = verdict.exits[-1]
     return Disposition.hold(HoldReason.UNDECIDED, f"{last.exit} gave p_defect {last.p_defect:.3f}, inside its band")
