@@ -62,9 +62,12 @@ class PostgresServer:
             os.chown(self._folder, self._as_user["user"], self._as_user["group"])
         data = self._folder / "data"
         initdb = [str(binaries / "initdb"), "-D", str(data), "-U", _USER, "--auth=trust", "--no-sync", "-E", "UTF8"]
-        subprocess.run(
-            [*initdb, "--locale=C"], check=True, capture_output=True, cwd=self._folder, timeout=60, **self._as_user
+        made = subprocess.run(
+            [*initdb, "--locale=C"], capture_output=True, text=True, cwd=self._folder, timeout=60, **self._as_user
         )
+        if made.returncode != 0:
+            self.remove()
+            raise RuntimeError(f"initdb failed: {made.stderr[-2000:]}")
         self._command = [str(binaries / "postgres"), "-D", str(data), "-k", str(self._folder), "-c", "fsync=off"]
         self._command += ["-c", "listen_addresses=", "-c", "max_connections=40"]
 
