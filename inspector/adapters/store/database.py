@@ -33,7 +33,11 @@ class Database(Protocol):
         ...
 
     def check_present(self) -> None:
-        """Raises StoreUnavailable when what is written to is no longer what the next reader would open."""
+        """Raises StoreError when what is written to is not what the next reader would open, or is another's by now."""
+        ...
+
+    def skip_ids(self, connection: Connection, up_to: int) -> None:
+        """Give no message an id of `up_to` or less any more."""
         ...
 
     def survives(self, error: SQLAlchemyError) -> bool:

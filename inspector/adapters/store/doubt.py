@@ -8,7 +8,15 @@ from sqlalchemy import Connection, Table, and_, bindparam, delete, select
 from inspector.adapters.store.rollups import rollup_rows
 from inspector.adapters.store.rows import Row, UnitRows
 from inspector.adapters.store.statements import Prepared
-from inspector.adapters.store.tables import alarms, audit_trail, config_versions, misjudgements, outbox, parts
+from inspector.adapters.store.tables import (
+    alarms,
+    audit_trail,
+    config_versions,
+    exit_rates,
+    misjudgements,
+    outbox,
+    parts,
+)
 
 _KEYS: tuple[tuple[str, Table, tuple[str, ...]], ...] = (
     ("parts", parts, ("part_id",)),
@@ -71,6 +79,7 @@ def take_out(connection: Connection, rows: UnitRows, add_rate: Prepared) -> None
             landed += result.rowcount if name == "parts" else 0
     if landed:
         add_rate.run(connection, rollup_rows(rows.parts, rows.exit_scores, sign=-1))
+        connection.execute(delete(exit_rates).where(exit_rates.c.parts == 0))
     for row in rows.audit_rows:
         connection.execute(
             delete(audit_trail).where(audit_trail.c.seq == row["seq"], audit_trail.c.hash == row["hash"])

@@ -23,8 +23,14 @@ class StationLock:
         self._descriptor: int | None = None
 
     def acquire(self) -> None:
-        """Raises StoreError when another station, or another store of this process, uses the database."""
+        """Idempotent: once held, it only makes sure that the file was not deleted, which would let a second one in.
+
+        Raises StoreError when another station, or another store of this process, uses the database."""
         with _held_lock:
+            if self._descriptor is not None:
+                if self._is_in_place(self._descriptor):
+                    return
+                self._let_go()
             if self._path in _held:
                 raise self._refusal("this process")
             try:
@@ -44,6 +50,20 @@ class StationLock:
             _held.add(self._path)
         self._sign(descriptor)
 
+    def _is_in_place(self, descriptor: int) -> bool:
+        mine = os.fstat(descriptor)
+        try:
+            there = os.stat(self._path)  # noqa: PTH116  (a third of the time of Path.stat, once a commit)
+        except OSError:
+            return False
+        return (there.st_dev, there.st_ino) == (mine.st_dev, mine.st_ino)
+
+    def _let_go(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+            _held.discard(self._path)
+
     def _sign(self, descriptor: int) -> None:
         """Leave a name for the message that a second station gets. On a full disk the lock holds all the same."""
         try:
@@ -60,7 +80,4 @@ class StationLock:
     def release(self) -> None:
         """Idempotent."""
         with _held_lock:
-            if self._descriptor is not None:
-                os.close(self._descriptor)
-                self._descriptor = None
-                _held.discard(self._path)
+            self._let_go()

@@ -75,11 +75,10 @@ def _cannot_open(database: Database, error: BaseException) -> StoreError:
 def _database(text: str, station_id: str) -> Database:
     try:
         url = make_url(text)
-    except ArgumentError as error:
-        # Not repeated in the message: a mistyped URL may hold a password.
+    except (ArgumentError, ValueError):  # ValueError: a port that is no number
         raise StoreError(
             "the database URL cannot be read; write it as sqlite:////var/lib/inspector/station.db"
-        ) from error
+        ) from None  # a mistyped URL may hold a password, so it is not repeated
     backend = url.get_backend_name()
     if backend == "sqlite":
         return SqliteDatabase(_file_of(url), station_id)

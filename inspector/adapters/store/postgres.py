@@ -18,6 +18,8 @@ _LOCK_KEY = 0x696E7370656374  # "inspect": the same for every version of the pro
 _LOCK_WAIT_S = 3.0
 """A station that was just killed is still being cleared away by the server."""
 
+_SEQUENCE = "outbox_outbox_id_seq"
+
 _TRY_LOCK = text("SELECT pg_try_advisory_lock(:key)").bindparams(key=_LOCK_KEY)
 _HOLDER = text(
     "SELECT a.pid, a.application_name, coalesce(host(a.client_addr), 'this machine') AS address"
@@ -113,6 +115,9 @@ class PostgresDatabase:
 
     def check_present(self) -> None:
         """The server sees to that."""
+
+    def skip_ids(self, connection: Connection, up_to: int) -> None:
+        connection.exec_driver_sql("SELECT setval(%s, greatest(%s, nextval(%s)))", (_SEQUENCE, up_to, _SEQUENCE))
 
     def survives(self, error: SQLAlchemyError) -> bool:
         return False

@@ -226,7 +226,7 @@ def _of_run(run_id: str | None) -> ColumnElement[bool]:
 def _hash_of(row: Row[Any], previous: str) -> str | None:
     try:
         return audit_entry_of(row._mapping).chained_hash(previous)
-    except ValueError:  # a time that was edited into something that is none
+    except (ValueError, TypeError):  # edited into something that is no time, or no text
         return None
 
 

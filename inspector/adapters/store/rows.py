@@ -90,7 +90,7 @@ def _part_row(part: InspectedPart) -> Row:
     else:
         row["outcome"] = verdict.outcome.value
         row["exit"] = verdict.exit
-        row["defect_class"] = verdict.defect_class
+        row["defect_class"] = None if verdict.defect_class is None else text(verdict.defect_class)
         row["model_hash"] = verdict.model_hash
         row["certificate_hash"] = verdict.certificate_hash
     return row
@@ -176,11 +176,11 @@ def message_of(row: RowMapping) -> OutboxMessage:
 
 def _misjudgement_row(found: Misjudgement) -> Row:
     return {
-        "part_id": found.part_id,
+        "part_id": text(found.part_id),  # the MES names it
         "kind": found.kind.value,
         "found_by": found.found_by.value,
         "found_at": found.found_at,
-        "defect_class": found.defect_class,
+        "defect_class": None if found.defect_class is None else text(found.defect_class),
         "comment": text(found.comment),
     }
 

@@ -8,6 +8,7 @@ found the file is kept with a rollback journal, which the bug cannot reach: slow
 import importlib
 import os
 import urllib.parse
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -53,20 +54,21 @@ class SqliteDatabase:
         self._lock = StationLock(self._path, station_id)
         self._identity: tuple[int, int] | None = None
         self._writer = create_engine(
-            "sqlite://", module=self._driver, creator=lambda: self._connect("rwc"), poolclass=NullPool
+            "sqlite://",
+            module=self._driver,
+            creator=lambda: self._connect("rwc", self._prepare_writer),
+            poolclass=NullPool,
         )
-        event.listen(self._writer, "connect", self._prepare_writer)
         event.listen(self._writer, "begin", _begin_immediate)
         self._readers = create_engine(
             "sqlite://",
             module=self._driver,
-            creator=lambda: self._connect("ro"),
+            creator=lambda: self._connect("ro", _prepare_reader),
             poolclass=QueuePool,
             pool_size=settings.READER_CONNECTIONS,
             max_overflow=0,
             pool_timeout=settings.BUSY_TIMEOUT_S,
         )
-        event.listen(self._readers, "connect", _prepare_reader)
 
     @property
     def name(self) -> str:
@@ -89,6 +91,7 @@ class SqliteDatabase:
         self._lock.acquire()
 
     def connect_writer(self) -> Connection:
+        self._lock.acquire()  # whoever deleted the database may have deleted the lock beside it
         connection = self._writer.connect()
         status = self._path.stat()
         self._identity = (status.st_dev, status.st_ino)
@@ -96,6 +99,7 @@ class SqliteDatabase:
 
     def check_present(self) -> None:
         """A deleted or replaced file would go on taking commits that nobody can ever read."""
+        self._lock.acquire()
         try:
             status = os.stat(self._path)  # noqa: PTH116  (a third of the time of Path.stat, once a commit)
         except OSError:
@@ -105,6 +109,13 @@ class SqliteDatabase:
                 f"database {self._path} was deleted or replaced while the station ran; "
                 "put it back, or leave it: a new one is begun with the next parts"
             )
+
+    def skip_ids(self, connection: Connection, up_to: int) -> None:
+        connection.exec_driver_sql(
+            "INSERT INTO sqlite_sequence (name, seq) SELECT 'outbox', 0"
+            " WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = 'outbox')"
+        )
+        connection.exec_driver_sql("UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = 'outbox'", (up_to,))
 
     def survives(self, error: SQLAlchemyError) -> bool:
         # After a failed write or sync only a fresh connection reads what the disk really holds.
@@ -116,16 +127,22 @@ class SqliteDatabase:
         self._writer.dispose()
         self._lock.release()
 
-    def _connect(self, mode: str) -> Any:
-        return self._driver.connect(
+    def _connect(self, mode: str, prepare: Callable[[Any], None]) -> Any:
+        connection = self._driver.connect(
             f"file:{urllib.parse.quote(str(self._path))}?mode={mode}",
             uri=True,
             timeout=settings.BUSY_TIMEOUT_S,
             isolation_level=None,  # transactions begin where we say
             check_same_thread=False,  # opened by the main thread, used by one other thread at a time
         )
+        try:
+            prepare(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
-    def _prepare_writer(self, connection: Any, _record: object) -> None:
+    def _prepare_writer(self, connection: Any) -> None:
         wanted = "wal" if self._wal else "delete"
         (mode,) = connection.execute(f"PRAGMA journal_mode={wanted}").fetchone()
         if mode != wanted:
@@ -140,7 +157,7 @@ class SqliteDatabase:
         connection.execute(f"PRAGMA journal_size_limit={_JOURNAL_LIMIT_BYTES}")
 
 
-def _prepare_reader(connection: Any, _record: object) -> None:
+def _prepare_reader(connection: Any) -> None:
     connection.execute("PRAGMA query_only=ON")
     connection.execute("PRAGMA mmap_size=0")
 

@@ -7,7 +7,8 @@
                       out, once more                       full disk or a lock the connection is opened anew
 
 A COMMIT that fails may have been written all the same (connection cut after the server had it, sync failed after the
-data had left). The caller holds those parts, so the next transaction first takes that unit out again.
+data had left). The caller holds those parts, so the next transaction first takes that unit out again, and until then
+nobody is given its messages.
 """
 
 import logging
@@ -19,6 +20,7 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection, bindparam, delete, select
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
+from inspector.adapters.store import database as settings
 from inspector.adapters.store.database import Database, reason_of, unavailable
 from inspector.adapters.store.doubt import take_out, unknown_rows
 from inspector.adapters.store.migrate import migrate
@@ -64,6 +66,8 @@ class SqlStore:
         self._lock = threading.Lock()  # commit comes from one thread, close from another
         self._closed = False
         self._doubtful: UnitRows | None = None
+        self._doubts = 0
+        self._highest_given = 0
         self._last_audit: tuple[int, str] | None = None
         self._acknowledged_to = 0
         self._acknowledged_since_purge = 0
@@ -84,7 +88,26 @@ class SqlStore:
                 self._write_again(rows)
 
     def pending(self, after: int, limit: int) -> Sequence[OutboxMessage]:
-        return self.reader.pending(after, limit)
+        doubts = self._doubts
+        found = self.reader.pending(after, limit)
+        if not found:
+            return found
+        # They may be of the commit that runs: only its end tells whether they stay.
+        if not self._lock.acquire(timeout=settings.BUSY_TIMEOUT_S):
+            raise StoreUnavailable(f"database {self._database.name} is being written to; wait until it is done")
+        try:
+            if doubts != self._doubts:
+                raise StoreUnavailable(
+                    f"database {self._database.name} did not say whether it has the newest records; "
+                    "messages wait until it does"
+                )
+            if self._doubtful is not None:
+                unsure = {row["event_id"] for row in self._doubtful.outbox}
+                found = tuple(message for message in found if message.event_id not in unsure)
+            self._highest_given = max(self._highest_given, *(message.outbox_id or 0 for message in found), 0)
+        finally:
+            self._lock.release()
+        return found
 
     def pending_count(self) -> int:
         return self.reader.pending_count()
@@ -95,6 +118,7 @@ class SqlStore:
             if self._closed:
                 return
             self._closed = True
+            self._settle_at_last()
             self.reader.close()
             self._drop_writer()
             self._database.close()
@@ -125,6 +149,7 @@ class SqlStore:
             self._last_audit = None
             if committing:
                 self._doubtful = rows
+                self._doubts += 1
             if not self._database.survives(error):
                 self._drop_writer()
             raise unavailable("cannot write to", self._database.name, error) from error
@@ -142,6 +167,18 @@ class SqlStore:
                 take_out(connection, self._doubtful, self._statements.add_rate)
             self._doubtful = None
 
+    def _settle_at_last(self) -> None:
+        if self._doubtful is None:
+            return
+        try:
+            self._settle(self._open_writer())
+        except (StoreError, SQLAlchemyError) as error:
+            log.error(
+                "database %s may hold verdicts of the last parts, which were held: %s; inspect those parts again",
+                self._database.name,
+                reason_of(error),
+            )
+
     def _refused(self, error: Exception) -> StoreError:
         return StoreError(
             f"database {self._database.name} refuses these records: {reason_of(error)}; "
@@ -152,15 +189,18 @@ class SqlStore:
         if self._writer is not None:
             try:
                 self._database.check_present()
-            except StoreUnavailable:
+            except StoreError as error:
                 self._drop_writer()
-                self._doubtful = None
-                raise
+                raise StoreUnavailable(str(error)) from error
             return self._writer
         try:
             connection = self._database.connect_writer()
             try:
                 migrate(connection, self._database.name)
+                if self._highest_given:
+                    # A new database, or an older copy, would give ids again that the publisher knows as sent.
+                    with connection.begin():
+                        self._database.skip_ids(connection, self._highest_given)
             except BaseException:
                 connection.close()
                 raise

@@ -53,7 +53,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None:
             return None
         at: datetime = datetime.fromisoformat(value) if isinstance(value, str) else value
-        return at.astimezone(UTC)
+        return utc(at)
 
 
 # SQLite gives ids by itself only to a column of type INTEGER.
