@@ -1,0 +1,136 @@
+"""The dashboard as a process: it opens, shows, takes its picture and goes."""
+
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PySide6.QtGui import QFont, QImage
+from PySide6.QtWidgets import QApplication, QLabel
+
+from inspector.domain.errors import ConfigError, InspectorError
+from tests.support.fake_station import FakeStation
+from tests.support.gallery import make_gallery
+from ui.app import has_display, run_dashboard
+
+PROGRAM = (
+    "import sys; from pathlib import Path; from ui.app import run_dashboard; "
+    "print('up', flush=True); sys.exit(run_dashboard(*sys.argv[1:3]))"
+)
+
+
+@pytest.fixture
+def playing(station: FakeStation) -> Iterator[FakeStation]:
+    stop = threading.Event()
+    thread = threading.Thread(target=lambda: [station.run(0.2, 20.0) for _ in iter(stop.is_set, True)])
+    thread.start()
+    yield station
+    stop.set()
+    thread.join()
+
+
+def test_the_dashboard_runs_for_a_while_and_takes_its_picture(playing: FakeStation, tmp_path: Path) -> None:
+    picture = tmp_path / "dashboard.png"
+    feed = playing.feed
+    code = run_dashboard(
+        feed.endpoint, feed.command_endpoint, language="ja", theme="dark", screenshot=picture, quit_after_s=2.0
+    )
+    assert code == 0
+    image = QImage(str(picture))
+    assert image.width() >= 640
+    colors = {image.pixel(x, y) for x in range(0, image.width(), 7) for y in range(0, image.height(), 7)}
+    assert len(colors) > 200, "there is a picture of a part on it"
+
+
+def test_without_a_station_the_dashboard_waits(tmp_path: Path) -> None:
+    assert run_dashboard(f"ipc://{tmp_path}/a", f"ipc://{tmp_path}/b", quit_after_s=0.3) == 0
+
+
+def test_a_picture_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    with pytest.raises(InspectorError, match="cannot be written"):
+        run_dashboard(
+            f"ipc://{tmp_path}/a", f"ipc://{tmp_path}/b", screenshot=tmp_path / "no" / "such.png", quit_after_s=0.2
+        )
+
+
+@pytest.mark.parametrize(
+    ("options", "names"), [({"language": "xx"}, "en, ja"), ({"theme": "pink"}, "light, dark, contrast")]
+)
+def test_a_wrong_option_names_the_right_ones(tmp_path: Path, options: dict[str, str], names: str) -> None:
+    with pytest.raises(ConfigError, match=names):
+        run_dashboard(f"ipc://{tmp_path}/a", f"ipc://{tmp_path}/b", **options)  # type: ignore[arg-type]
+
+
+def test_a_wrong_endpoint_is_said(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no address"):
+        run_dashboard("nonsense", "nonsense")
+
+
+def test_without_a_display_it_says_so_instead_of_dying(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
+        monkeypatch.delenv(name, raising=False)
+    assert not has_display()
+    with pytest.raises(InspectorError, match="no display"):
+        run_dashboard("ipc:///a", "ipc:///b")
+    monkeypatch.setenv("DISPLAY", ":0")
+    assert has_display()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_closes_it_in_order(tmp_path: Path, number: signal.Signals) -> None:
+    shown = tmp_path / "shown"
+    program = PROGRAM.replace(
+        "print('up', flush=True); ",
+        f"from ui.window import Window; show = Window.showEvent; "
+        f"Window.showEvent = lambda self, e: (Path({str(shown)!r}).touch(), show(self, e))[1]; ",
+    )
+    child = subprocess.Popen([sys.executable, "-c", program, f"ipc://{tmp_path}/a", f"ipc://{tmp_path}/b"])
+    try:
+        for _ in range(400):
+            if shown.exists():
+                break
+            threading.Event().wait(0.05)
+        assert shown.exists()
+        threading.Event().wait(0.5)  # the handlers are set right after the window is shown
+        child.send_signal(number)
+        assert child.wait(20) == 0
+    finally:
+        if child.poll() is None:
+            child.kill()
+            child.wait()
+
+
+def test_the_gallery_has_a_picture_of_everything(tmp_path: Path, qapp: QApplication) -> None:
+    made = make_gallery(tmp_path / "gallery", sizes=((1280, 800),))
+    assert len(made) == 2 * 3 + 2
+    images = [QImage(str(path)) for path in made]
+    assert {(image.width(), image.height()) for image in images} == {(1280, 800)}
+    assert len({image.pixel(640, 10) for image in images}) >= 3, "themes differ"
+
+
+def test_the_ui_imports_nothing_of_the_station() -> None:
+    """Its own process, its own world: the domain, ZeroMQ and Qt."""
+    program = (
+        "import sys, pkgutil, ui\n"
+        "for module in pkgutil.walk_packages(ui.__path__, 'ui.'): __import__(module.name)\n"
+        "loaded = {name for name in sys.modules if name.startswith('inspector.')}\n"
+        "foreign = {name for name in loaded if not name.startswith('inspector.domain')}\n"
+        "print(sorted(foreign | (set(sys.modules) & {'cv2', 'openvino', 'sqlalchemy', 'paho'})))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="None is immortal from Python 3.12 on")
+def test_the_qt_binding_does_not_wear_out_none(qapp: QApplication) -> None:
+    """PySide6 6.12.0 drops a reference to None in every call that returns None: after minutes Python 3.11 dies of it."""
+    font, label = QFont(), QLabel()
+    before = sys.getrefcount(None)
+    for _ in range(500):
+        font.setPixelSize(12)
+        label.setText("x")
+    assert sys.getrefcount(None) > before - 100, "this PySide6 kills Python 3.11: install one before 6.12"
+    label.deleteLater()
