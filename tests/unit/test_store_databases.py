@@ -386,31 +386,32 @@ def test_a_reader_of_an_unused_or_older_database_says_what_to_do(place: Place) -
 # --- Audit trail -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("tampering", "broken_at"),
-    [
-        ("UPDATE audit_trail SET new = '\"0.9\"' WHERE seq = 3", 3),
-        ("UPDATE audit_trail SET old = '' WHERE seq = 1", 1),
-        ("UPDATE audit_trail SET at = 'yesterday' WHERE seq = 2", 2),
-        ("DELETE FROM audit_trail WHERE seq = 1", 1),
-        ("DELETE FROM audit_trail WHERE seq = 4", 4),
-        ("UPDATE audit_trail SET seq = 50 WHERE seq = 5", 5),
-        (
-            "INSERT INTO audit_trail SELECT 6, at, who, action, subject, old, new, reason, hash"
-            " FROM audit_trail WHERE seq = 5",
-            6,
-        ),
-    ],
-)
-def test_the_audit_trail_shows_an_edit_a_removal_and_an_insertion(place: Place, tampering: str, broken_at: int) -> None:
+_TAMPERINGS = {
+    "UPDATE audit_trail SET new = '\"0.9\"' WHERE seq = 3": 3,
+    "UPDATE audit_trail SET old = '' WHERE seq = 1": 1,
+    "UPDATE audit_trail SET at = 'yesterday' WHERE seq = 2": 2,
+    "DELETE FROM audit_trail WHERE seq = 1": 1,
+    "DELETE FROM audit_trail WHERE seq = 4": 4,
+    "UPDATE audit_trail SET seq = 50 WHERE seq = 5": 5,
+    "INSERT INTO audit_trail SELECT 6, at, who, action, subject, old, new, reason, hash FROM kept WHERE seq = 5": 6,
+}
+
+
+def test_the_audit_trail_shows_an_edit_a_removal_and_an_insertion(place: Place) -> None:
     store = place.open()
     store.commit(Unit(audits=entries(2)))
     store.commit(Unit(audits=entries(3)))
-    whole = store.reader.verify_audit()
-    assert (whole.entries, whole.broken_at) == (5, None)
-    place.execute(tampering)
-    check = store.reader.verify_audit()
-    assert (check.entries, check.broken_at) == (broken_at - 1, broken_at)
+    place.execute("CREATE TABLE kept AS SELECT * FROM audit_trail")
+    tamperings = dict(_TAMPERINGS)
+    if place.kind == "sqlite":  # it takes any kind of value for text
+        tamperings["UPDATE audit_trail SET who = x'00ff' WHERE seq = 2"] = 2
+    for tampering, broken_at in tamperings.items():
+        assert (store.reader.verify_audit().entries, store.reader.verify_audit().broken_at) == (5, None)
+        place.execute(tampering)
+        check = store.reader.verify_audit()
+        assert (check.entries, check.broken_at) == (broken_at - 1, broken_at), tampering
+        place.execute("DELETE FROM audit_trail")
+        place.execute("INSERT INTO audit_trail SELECT * FROM kept")
 
 
 def test_cutting_the_end_off_shows_against_a_noted_hash(place: Place) -> None:

@@ -81,7 +81,7 @@ def _database(text: str, station_id: str) -> Database:
         ) from None  # a mistyped URL may hold a password, so it is not repeated
     backend = url.get_backend_name()
     if backend == "sqlite":
-        return SqliteDatabase(_file_of(url), station_id)
+        return SqliteDatabase(_file_of(text, url), station_id)
     if backend == "postgresql":
         return PostgresDatabase(url, station_id)
     raise StoreError(
@@ -89,9 +89,13 @@ def _database(text: str, station_id: str) -> Database:
     )
 
 
-def _file_of(url: URL) -> Path:
-    if not url.database or url.database == ":memory:":
-        raise StoreError("a database in memory forgets every verdict; name a file, such as sqlite:///var/inspector.db")
+def _file_of(text: str, url: URL) -> Path:
+    path = text.partition(":///")[2]  # as it stands there: SQLAlchemy makes another file of a name with '%41' in it
+    if not path or path == ":memory:":
+        raise StoreError(
+            "the database URL names no file, and a database in memory forgets every verdict; "
+            "write it as sqlite:////var/lib/inspector/station.db"
+        )
     if url.query:
         raise StoreError(f"sqlite database URLs take no options here; remove '?{next(iter(url.query))}=…'")
-    return Path(url.database)
+    return Path(path)
