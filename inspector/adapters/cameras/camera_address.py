@@ -38,18 +38,22 @@ class CameraAddress:
         if number:
             return cls(int(number[1]))
         scheme, mark, rest = text.partition("://")
-        if scheme.lower() not in _SCHEMES or not mark or not rest or re.search(r"\s", text):
+        # No control character either: the decoder, written in C, would see a shorter URL than we do.
+        if scheme.lower() not in _SCHEMES or not mark or not rest or re.search(r"[\s\0-\x1f\x7f]", text):
+            # Where this is no URL, nothing tells the password from the rest but the @ behind it.
+            shown = "***@" + text.rpartition("@")[2] if "@" in text else text
             raise SourceError(
-                f"camera {redacted(text)}: this is neither a number nor a camera's URL; "
+                f"camera {redacted(shown)!r}: this is neither a number nor a camera's URL; "
                 "give 0 for /dev/video0, or a URL such as rtsp://host:554/stream"
             )
-        return cls(text)
+        return cls(f"{scheme.lower()}://{rest}")  # the decoder knows no RTSP://
 
     def __str__(self) -> str:
         return f"/dev/video{self.device}" if isinstance(self.device, int) else redacted(self.device)
 
     def why_absent(self) -> str:
-        """Why it cannot be opened, and what to do. Takes up to 2 s; a look at the device or port, no picture."""
+        """Why it cannot be opened, and what to do: a look at the device or port, no picture. Takes up to 2 s per IP
+        address of the host, and as long as the network needs to find these."""
         return _why_no_device(Path(str(self))) if isinstance(self.device, int) else _why_no_stream(self.device)
 
 
@@ -63,13 +67,18 @@ def _why_no_device(path: Path) -> str:
 
 
 def _why_no_stream(url: str) -> str:
-    parts = urlsplit(url)
+    malformed = "its URL is malformed; write @, :, / and # in the password as %40, %3A, %2F and %23"
     try:
-        host, port = parts.hostname or "", parts.port or _SCHEMES[parts.scheme.lower()]
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port or _SCHEMES[parts.scheme]
     except ValueError:
-        return "its URL is malformed; write @, : and / in the password as %40, %3A and %2F"
+        return malformed
+    if not host:
+        return malformed
     try:
         socket.create_connection((host, port), timeout=2.0).close()
+    except UnicodeError:  # no host can have this name
+        return malformed
     except socket.gaierror:
         return "the network does not know this host; correct the name, or give its IP address"
     except ConnectionRefusedError:
