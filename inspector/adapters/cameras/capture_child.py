@@ -49,7 +49,7 @@ class _Child:
             self._capture()
         except _CaptureFailedError as failed:
             self._say(kind="failed", detail=str(failed))
-        except BrokenPipeError:
+        except ConnectionError:
             pass  # the station is gone
 
     def _listen(self) -> None:
@@ -72,8 +72,9 @@ class _Child:
                 f"it delivers {image.dtype.name} pictures of shape {shape}; set it to 8-bit colour"
             )
         self._ring.lay_out(shape)
+        count = Counters(time.monotonic_ns())
+        self._ring.counters = count  # before anybody looks how long this camera has been silent
         self._say(kind="open", shape=shape, fps=fps)
-        count = Counters()
         while not self._stop.is_set():
             count = self._hand_over(image, Counters(time.monotonic_ns(), count.captured + 1, count.dropped))
             done, picture = capture.read()

@@ -38,11 +38,12 @@ _KILL_S = 0.7
 
 
 class CaptureEnded(Exception):  # noqa: N818  # a camera that is gone is no error of ours
-    """No more pictures from this process. `was_open` is False when it never delivered one."""
+    """No more pictures from this process. `is_clear` is False where a look at the camera would tell more than `detail`:
+    it could not be opened, and all that is known is that it could not."""
 
-    def __init__(self, detail: str, *, was_open: bool) -> None:
+    def __init__(self, detail: str, *, is_clear: bool = True) -> None:
         super().__init__(detail)
-        self.was_open = was_open
+        self.is_clear = is_clear
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,8 @@ class CaptureProcess:
 
     def __init__(self, request: CaptureRequest) -> None:
         """Starts the process. Raises OSError when the system cannot."""
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # guards what follows, for moments
+        self._ending = threading.Lock()  # held while the process is ended, which takes a while
         self._is_stopped = False
         self._was_open = False
         self._last = Counters()
@@ -82,6 +84,7 @@ class CaptureProcess:
         self._link, theirs = Pipe()
         with theirs:
             try:
+                self._link.send_bytes(request.to_json())  # before it starts: it may die at once
                 self._process = subprocess.Popen(
                     # -P: a module in the current folder must not pass for one of ours.
                     [sys.executable, "-P", "-m", capture_child.__name__, str(theirs.fileno()), str(self._memory)],
@@ -94,7 +97,6 @@ class CaptureProcess:
             except OSError:
                 self._release()
                 raise
-        self._link.send_bytes(request.to_json())
 
     def receive(self, timeout_s: float) -> Opening | Opened | Captured | None:
         """The next message; None when none came in time. Raises CaptureEnded, also after `stop`."""
@@ -103,12 +105,13 @@ class CaptureProcess:
                 return None
             with self._lock:
                 if self._is_stopped:
-                    raise CaptureEnded("the capture was stopped", was_open=self._was_open)
+                    raise CaptureEnded("the capture was stopped")
                 return self._understood(json.loads(self._link.recv_bytes()))
         except (EOFError, OSError):  # its end of the socket is closed
-            raise CaptureEnded(f"the capture process {self._how_it_ended()}", was_open=self._was_open) from None
+            raise CaptureEnded(f"the capture process {self._how_it_ended()}") from None
 
     def counters(self) -> Counters:
+        """Never waits for the process. They stand still after `stop`."""
         with self._lock:
             if not self._is_stopped:
                 self._last = self._ring.counters
@@ -116,17 +119,17 @@ class CaptureProcess:
 
     def stop(self, *, at_once: bool = False) -> None:
         """End the process and free everything, within 1.5 s. `at_once` when it hangs: no goodbye to the camera."""
-        with self._lock:
-            if self._is_stopped:
-                return
-            self._is_stopped = True
-            self._last = self._ring.counters
-            if not (at_once or self._said_goodbye()):
-                at_once = True
-            if at_once:
+        with self._ending:
+            with self._lock:
+                if self._is_stopped:
+                    return
+                self._is_stopped = True  # from here on nobody else touches the link or the memory
+                self._last = self._ring.counters
+            if at_once or not self._said_goodbye():
                 self._process.kill()
                 self._ended_within(_KILL_S)
-            self._release()
+            with self._lock:
+                self._release()
 
     def _understood(self, message: dict[str, object]) -> Opening | Opened | Captured:
         match message:
@@ -138,10 +141,11 @@ class CaptureProcess:
                 return Opened((height, width, channels), fps if 0 < fps <= 1000 else 0.0)
             case {"kind": "frame", "slot": int(slot), "ns": int(ns), "utc_ns": int(utc_ns), "dropped": int(dropped)}:
                 image = self._ring.copy(slot)
-                self._link.send_bytes(str(slot).encode())
+                with contextlib.suppress(OSError):  # it is gone; its pictures in the memory are still good
+                    self._link.send_bytes(str(slot).encode())
                 return Captured(image, datetime.fromtimestamp(utc_ns / 1e9, UTC), ns, dropped)
             case _:
-                raise CaptureEnded(str(message.get("detail")), was_open=self._was_open)
+                raise CaptureEnded(str(message.get("detail")), is_clear=self._was_open)
 
     def _said_goodbye(self) -> bool:
         with contextlib.suppress(OSError):  # it is gone already

@@ -30,7 +30,8 @@ def new_memory() -> int:
 
 @dataclass(frozen=True, slots=True)
 class Counters:
-    """Written by the capture process: when it last got a picture (monotonic), how many it got, how many it dropped."""
+    """Written by the capture process: when it last got a picture (monotonic), how many it got, dropped ones included,
+    and how many of them it dropped."""
 
     last_ns: int = 0
     captured: int = 0

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from inspector.adapters.cameras.camera_address import CameraAddress
 from inspector.adapters.cameras.capture_process import Captured, CaptureEnded, CaptureProcess, Opened, Opening
@@ -17,6 +17,8 @@ _START_S = 20.0
 """For a busy machine to start the capture process and load its libraries."""
 _RESTART_S = 2.0
 """A stalled camera gets this long to come back by itself before the capture process is killed."""
+_LOOK_S = 6.0
+"""To find out why a camera is absent."""
 _BACKOFF_S = (0.25, 0.5, 1.0, 2.0)
 """Between attempts to reconnect; the last one repeats. Together with `open_timeout_s` = 5 and `_RESTART_S` this keeps the
 promise of 10 s from the camera's return to its first picture, whatever was going on when it returned."""
@@ -84,7 +86,10 @@ class CameraSource:
                 if self._closed.is_set():
                     return
                 if not self._triggers:
-                    raise SourceError(f"{self.name}: {self._why(ended)}") from None
+                    why = self._why(ended)
+                    if self._closed.is_set():
+                        return
+                    raise SourceError(f"{self.name}: {why}") from None
                 with self._lock:
                     self._fault = f"the camera is lost ({ended}); reconnecting"
             self._closed.wait(_BACKOFF_S[min(failures, len(_BACKOFF_S) - 1)])
@@ -111,34 +116,47 @@ class CameraSource:
 
     def _why(self, ended: CaptureEnded) -> str:
         """A camera that never opened explains itself badly; a look at its device or port does better."""
-        return str(ended) if ended.was_open else self._address.why_absent()
+        if ended.is_clear:
+            return str(ended)
+        found: list[str] = []
+        # Finding a host's address cannot be cut short, and `close` does not wait for it.
+        look = threading.Thread(target=lambda: found.append(self._address.why_absent()), daemon=True)
+        look.start()
+        give_up_s = time.monotonic() + _LOOK_S
+        while look.is_alive() and time.monotonic() < give_up_s and not self._closed.is_set():
+            look.join(_TICK_S)
+        return found[0] if found else "it cannot be reached; check power, cable, address and name server"
 
     def _captured(self) -> Iterator[Trigger]:
         """The triggers of one capture process, from its start to its end. Raises CaptureEnded."""
         try:
             process = CaptureProcess(self._request)
         except OSError as error:
-            raise CaptureEnded(f"no capture process can be started: {error}", was_open=True) from None
+            raise CaptureEnded(f"no capture process can be started: {error}") from None
         with self._lock:
             self._process = process
         if self._closed.is_set():  # `close` came before it could see the process
             process.stop()
-        seen = 0
-        hangs = True
+        taken = dropped = 0
+        delivers = False
         try:
             self._check_size(self._opened(process))
+            delivers = True
             while True:
                 captured = self._next(process)
-                yield from self._missed(captured.dropped - seen)
-                seen = captured.dropped
+                missed, dropped = captured.dropped - dropped, captured.dropped
+                yield from self._missed(missed, captured.captured_at, captured.captured_ns)
+                taken += 1
                 yield self._frame(captured)
-        except CaptureEnded as ended:
-            # What was dropped after the last picture that came through is counted all the same.
-            yield from self._missed(process.counters().dropped - seen)
-            hangs = not self._closed.is_set() and not ended.was_open
+        except CaptureEnded:
+            process.stop(at_once=not delivers and not self._closed.is_set())
+            if delivers:  # pictures that came and will never get here are parts all the same
+                last = process.counters()
+                last_at = datetime.now(UTC) - timedelta(microseconds=(time.monotonic_ns() - last.last_ns) // 1000)
+                yield from self._missed(last.captured - taken - dropped, last_at, last.last_ns)
             raise
         finally:
-            process.stop(at_once=hangs)
+            process.stop()
 
     def _opened(self, process: CaptureProcess) -> Opened:
         deadline_s = time.monotonic() + _START_S
@@ -154,7 +172,7 @@ class CameraSource:
                 case Opening():
                     deadline_s = time.monotonic() + self._request.timeout_s
             if time.monotonic() > deadline_s:
-                raise CaptureEnded("it does not answer", was_open=False)
+                raise CaptureEnded("it does not answer", is_clear=False)
 
     def _next(self, process: CaptureProcess) -> Captured:
         while True:
@@ -163,7 +181,7 @@ class CameraSource:
                 return message
             silent_s = (time.monotonic_ns() - process.counters().last_ns) / 1e9
             if silent_s > self._stall_after_s + _RESTART_S:
-                raise CaptureEnded(f"no picture for {silent_s:.1f} s", was_open=True)
+                raise CaptureEnded(f"no picture for {silent_s:.1f} s")
 
     def _check_size(self, opened: Opened) -> None:
         height, width, _ = opened.shape
@@ -171,8 +189,7 @@ class CameraSource:
         if (width, height) != (wanted_width, wanted_height):
             raise CaptureEnded(
                 f"it delivers {width}x{height} px and not {wanted_width}x{wanted_height}; "
-                "set width and height to a size that it has, or to 0",
-                was_open=True,
+                "set width and height to a size that it has, or to 0"
             )
 
     def _frame(self, captured: Captured) -> Frame:
@@ -180,16 +197,17 @@ class CameraSource:
             self._frames += 1
         return Frame(self._next_id(), captured.image, captured.captured_at, captured.captured_ns, str(self._address))
 
-    def _missed(self, count: int) -> Iterator[MissedFrame]:
+    def _missed(self, count: int, before: datetime, before_ns: int) -> Iterator[MissedFrame]:
+        """`before` is the nearest time known: theirs is lost with them."""
         with self._lock:
             self._dropped += count
         for _ in range(count):
             yield MissedFrame(
                 self._next_id(),
-                datetime.now(UTC),
-                time.monotonic_ns(),
+                before,
+                before_ns,
                 str(self._address),
-                f"{self.name}: the picture came while the station was held up, and there was no room for it",
+                f"{self.name}: the picture came while the station was held up, and it is lost",
             )
 
     def _next_id(self) -> str:
