@@ -58,7 +58,7 @@ class FolderSource:
         return False
 
     def triggers(self) -> Iterator[Trigger]:
-        """See `ports.FrameSource`. Raises SourceError when there is no folder, no list or no picture."""
+        """See `ports.FrameSource`. Raises SourceError when there is no folder, no list, or no picture in either."""
         if self._list_file is not None:
             pictures = pictures_of_list(self._path, self._list_file)
         else:

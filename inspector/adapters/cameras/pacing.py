@@ -21,7 +21,7 @@ class Pace:
 
     def wait(self) -> bool:
         """True when the next part is due, False when the source was closed meanwhile."""
-        wait_s = self._due_s - time.monotonic()
+        wait_s = min(self._due_s - time.monotonic(), threading.TIMEOUT_MAX)
         if self._closed.wait(wait_s) if wait_s > 0 else self._closed.is_set():
             return False
         self._due_s = max(self._due_s, time.monotonic()) + self._period_s

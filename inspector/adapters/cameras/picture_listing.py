@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import NoReturn
 
 from inspector.adapters.cameras.picture_file import SUFFIXES
 from inspector.domain.errors import SourceError
@@ -31,8 +32,10 @@ class ListedPicture:
 def pictures_of_list(folder: Path, list_file: Path) -> list[ListedPicture]:
     """The pictures that `list_file` names: UTF-8, one path a line, relative to `folder`; blank and # lines are none.
 
-    Raises SourceError when there is no list, when it names no picture, or one picture twice.
+    Raises SourceError when there is no folder or no list, when the list names no picture, one picture twice, or one
+    outside the folder.
     """
+    _check_folder(folder)
     try:
         text = list_file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
@@ -41,14 +44,8 @@ def pictures_of_list(folder: Path, list_file: Path) -> list[ListedPicture]:
         ) from None
     line_of: dict[str, int] = {}
     for number, line in enumerate(text.splitlines(), start=1):
-        key = line.strip()
-        if not key or key.startswith("#"):
-            continue
-        if key in line_of:
-            raise SourceError(
-                f"{list_file} line {number}: {key} already stands in line {line_of[key]}; keep one of them"
-            )
-        line_of[key] = number
+        if line.strip() and not line.lstrip().startswith("#"):
+            _enter(line_of, line.strip(), number, list_file)
     if not line_of:
         raise SourceError(f"picture list {list_file} names no picture; write one path a line")
     return [ListedPicture(key, folder / key) for key in line_of]
@@ -62,8 +59,7 @@ def pictures_of_folder(folder: Path, *, split: str | None, ok_class: str) -> lis
     other NG; a label in `split.csv` goes first. A picture that `split.csv` names is listed even when the file is missing,
     so that it is missed and not forgotten. Raises SourceError.
     """
-    if not folder.is_dir():
-        raise SourceError(f"picture folder {folder}: there is no such folder; correct the path")
+    _check_folder(folder)
     table = folder / SPLIT_FILE
     rows = list(_split_rows(table)) if table.is_file() else None
     if split is not None:
@@ -82,6 +78,32 @@ def pictures_of_folder(folder: Path, *, split: str | None, ok_class: str) -> lis
     if not labels:
         raise SourceError(f"picture folder {folder} holds no picture; put PNG, JPEG, BMP, TIFF or WebP files there")
     return [ListedPicture(key, folder / key, _truth(labels[key], ok_class)) for key in sorted(labels)]
+
+
+def _check_folder(folder: Path) -> None:
+    try:
+        is_there = folder.is_dir()
+    except OSError as error:
+        raise SourceError(
+            f"picture folder {folder} cannot be reached ({_reason(error)}); give the station's user the right to read it"
+        ) from None
+    if not is_there:
+        raise SourceError(f"picture folder {folder}: there is no such folder; correct the path")
+
+
+def _enter(line_of: dict[str, int], name: str, number: int, file: Path) -> str:
+    """The key of the picture that line `number` of `file` calls `name`, entered in `line_of`. Raises SourceError."""
+    path = PurePosixPath(name)
+    key = str(path)  # one spelling for a.png, ./a.png and x//a.png, so that none comes twice
+    where = f"{file} line {number}"
+    if path.is_absolute() or ".." in path.parts:
+        raise SourceError(f"{where}: {name} leads out of the folder; copy the picture into it, and name it from there")
+    if "\0" in name:
+        raise SourceError(f"{where}: {name!r} is no file name; write the file again")
+    if key in line_of:
+        raise SourceError(f"{where}: {key} already stands in line {line_of[key]}; keep one of them")
+    line_of[key] = number
+    return key
 
 
 def _truth(label: str, ok_class: str) -> Truth | None:
@@ -106,16 +128,13 @@ def _split_rows(table: Path) -> Iterator[tuple[str, str, str]]:
             if missing:
                 raise SourceError(f"{table}: column {missing[0]!r} is missing; begin it with path,label,split,group")
             for row in reader:
-                key, label, split = (row[column] or "" for column in _SPLIT_COLUMNS)
-                where = f"{table} line {reader.line_num}"
-                if not key or not label or not split:
-                    raise SourceError(f"{where}: path, label and split must not be empty; complete or drop the line")
-                if PurePosixPath(key).is_absolute() or ".." in PurePosixPath(key).parts:
-                    raise SourceError(f"{where}: {key} leads out of the folder; copy the picture into the data set")
-                if key in line_of:
-                    raise SourceError(f"{where}: {key} already stands in line {line_of[key]}; keep one of them")
-                line_of[key] = reader.line_num
-                yield key, label, split
+                name, label, split = ((row[column] or "").strip() for column in _SPLIT_COLUMNS)
+                if not name or not label or not split:
+                    raise SourceError(
+                        f"{table} line {reader.line_num}: path, label and split must not be empty; "
+                        "complete or drop the line"
+                    )
+                yield _enter(line_of, name, reader.line_num, table), label, split
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise SourceError(
             f"{table} cannot be read ({_reason(error)}); give a UTF-8 table path,label,split,group"
@@ -125,14 +144,17 @@ def _split_rows(table: Path) -> Iterator[tuple[str, str, str]]:
 def _walk(folder: Path) -> Iterator[str]:
     """Relative paths of the pictures below `folder`. Linked folders count; a link in a circle is followed once."""
 
-    def give_up(error: OSError) -> None:
+    def give_up(error: OSError) -> NoReturn:
         raise SourceError(
             f"picture folder {error.filename} cannot be listed ({_reason(error)}); check its rights"
         ) from None
 
     seen: set[tuple[int, int]] = set()
     for here, folders, files in os.walk(folder, followlinks=True, onerror=give_up):
-        status = Path(here).stat()
+        try:
+            status = Path(here).stat()
+        except OSError as error:  # taken away meanwhile
+            give_up(error)
         if (status.st_dev, status.st_ino) in seen:
             folders.clear()
             continue
