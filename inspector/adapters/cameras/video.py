@@ -1,5 +1,7 @@
 """A video file as a source: its frames are parts."""
 
+import contextlib
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -12,12 +14,15 @@ from inspector.adapters.cameras.pacing import Pace
 from inspector.domain.errors import SourceError
 from inspector.domain.frame import Frame, MissedFrame, SourceHealth, Trigger
 
+_OPTIONS = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
+
 
 class VideoSource:
     """`ports.FrameSource` over a video file: one frame of every `every_nth`, beginning with the first, is a part.
 
     `parts_per_s` paces it, 0 delivers as fast as parts are taken. Pictures are u8 BGR, as stored: a rotation noted in the
-    file is not applied. `frame_id` is the file's name and the frame's number in it, from 0.
+    file is not applied. Where the last frame of a file is cut it is left out: a decoder would fill the missing half with
+    grey. `frame_id` is the file's name and the frame's number in it, from 0.
 
     A file that is cut or damaged ends early: where the file announces more frames than it gives, the last trigger is one
     MissedFrame that says how many came, and `health` stays not ok. (How many parts those were nobody knows.)
@@ -75,10 +80,19 @@ class VideoSource:
 
     def _open(self) -> cv2.VideoCapture:
         # The decoder also takes URLs and device names; only a file is meant here.
-        if not self._path.is_file():
+        try:
+            is_file = self._path.is_file()
+        except OSError as error:
+            raise SourceError(
+                f"video {self._path} cannot be reached ({error.strerror or error}); give the station's user the right "
+                "to read it"
+            ) from None
+        if not is_file:
             raise SourceError(f"video {self._path}: there is no such file; correct the path")
         capture = cv2.VideoCapture()
-        if not capture.open(str(self._path.absolute()), cv2.CAP_FFMPEG, [cv2.CAP_PROP_ORIENTATION_AUTO, 0]):
+        with _whole_pictures_only():
+            is_open = capture.open(str(self._path.absolute()), cv2.CAP_FFMPEG, [cv2.CAP_PROP_ORIENTATION_AUTO, 0])
+        if not is_open:
             raise SourceError(
                 f"video {self._path} cannot be opened: it is cut off, no video, or in a format that FFmpeg does not read; "
                 "record it again as AVI, MP4 or MKV"
@@ -97,3 +111,17 @@ class VideoSource:
 
     def _id(self, number: int) -> str:
         return f"{self._path.name}-{number:08d}"
+
+
+@contextlib.contextmanager
+def _whole_pictures_only() -> Iterator[None]:
+    """Files opened within give no picture of a frame that is only half there. The environment is the one way to ask."""
+    before = os.environ.get(_OPTIONS)
+    os.environ[_OPTIONS] = "fflags;discardcorrupt"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[_OPTIONS]
+        else:
+            os.environ[_OPTIONS] = before
