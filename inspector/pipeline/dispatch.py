@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import islice
 
 from inspector.domain.alarm import Alarm, AlarmCode
 from inspector.domain.audit import AuditEntry
@@ -270,14 +271,14 @@ class Dispatcher:
         held = Disposition.hold(HoldReason.DEADLINE, f"its verdict waited for the store {late_ms:.0f} ms too long")
         return replace(decided, part=decided.part.held(held))
 
-    def _commit(self, parts: Sequence[InspectedPart]) -> None:
+    def _commit(self, parts: Sequence[InspectedPart], *more: AuditEntry) -> None:
         with self._records_lock:
             taken, self._records = self._records, _Records()
             gap, self._gap = self._gap, _Gap()
         try:
-            audits = list(taken.audits)
+            audits = [*taken.audits, *more]
             if gap.count:
-                audits.append(_gap_entry(gap, self._clock))
+                audits.append(_unrecorded(gap, "the store was down", self._clock))
             now = self._clock.now()
             unit = Unit(
                 parts=parts,
@@ -341,12 +342,25 @@ class Dispatcher:
             self._gap.count += 1
 
     def _recover(self) -> None:
+        size = _CHUNK
         try:
             while True:
-                chunk = [self._unwritten[i] for i in range(min(_CHUNK, len(self._unwritten)))]
-                self._commit(chunk)
+                chunk = list(islice(self._unwritten, size))
+                try:
+                    self._commit(chunk)
+                except StoreUnavailable:
+                    raise
+                except Exception as error:
+                    # One part that no store takes shall not keep all others from the record: find it, set it aside.
+                    if len(chunk) > 1:
+                        size = len(chunk) // 2
+                        continue
+                    if not chunk:
+                        raise
+                    self._set_aside(chunk[0], error)
                 for _ in chunk:
                     self._unwritten.popleft()
+                size = min(2 * size, _CHUNK)
                 if not self._unwritten:
                     break
         except Exception as error:
@@ -358,6 +372,12 @@ class Dispatcher:
         self._outage = ""
         if self._alarms is not None:
             self._alarms.clear(AlarmCode.STORE_UNAVAILABLE)
+
+    def _set_aside(self, part: InspectedPart, error: Exception) -> None:
+        """Record that there was `part`. Raises when that cannot be written either: then the part is not at fault."""
+        why = f"the store refuses it ({error})"
+        self._commit([], _unrecorded(_Gap(part.part_id, part.part_id, 1), why, self._clock))
+        log.error("part %s was held without a record of its own: %s", part.part_id, why)
 
     def _release(self, part: InspectedPart, frame: Frame | None) -> None:
         self._ledger.leave(part.part_id, part.disposition)
@@ -382,8 +402,6 @@ def _misjudgement(part: InspectedPart, found_at: datetime) -> Misjudgement | Non
     return Misjudgement(part.part_id, kind, found_by, found_at, part.truth.defect_class if part.truth else None)
 
 
-def _gap_entry(gap: _Gap, clock: Clock) -> AuditEntry:
-    reason = (
-        f"{gap.count} parts from {gap.first} to {gap.last} were held without a record of their own: the store was down"
-    )
+def _unrecorded(gap: _Gap, why: str, clock: Clock) -> AuditEntry:
+    reason = f"{gap.count} parts from {gap.first} to {gap.last} were held without a record of their own: {why}"
     return AuditEntry(clock.now(), "station", "parts.held_unrecorded", gap.first, None, str(gap.count), reason)
