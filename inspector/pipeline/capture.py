@@ -6,7 +6,6 @@ from collections.abc import Callable
 import numpy as np
 
 from inspector.domain.disposition import Disposition, HoldReason
-from inspector.domain.errors import ConservationError
 from inspector.domain.frame import Frame, Trigger
 from inspector.domain.model import InputSpec
 from inspector.domain.part import Part
@@ -48,19 +47,19 @@ class Intake:
 
     def run(self) -> None:
         """Until the source ends or `limit` parts were taken. Raises SourceError as the source does."""
-        for sequence, trigger in enumerate(self._source.triggers(), start=1):
-            part = Part(f"{self._run_id}-{sequence:08d}", sequence, self._run_id, self._rules().recipe_id, trigger)
-            self._ledger.enter(part.part_id)
-            self._take(part)
-            if self._limit is not None and sequence >= self._limit:
-                break
-        self._source.close()
+        try:
+            for sequence, trigger in enumerate(self._source.triggers(), start=1):
+                part = Part(f"{self._run_id}-{sequence:08d}", sequence, self._run_id, self._rules().recipe_id, trigger)
+                self._ledger.enter(part.part_id)
+                self._take(part)
+                if self._limit is not None and sequence >= self._limit:
+                    break
+        finally:
+            self._source.close()
 
     def _take(self, part: Part) -> None:
         try:
             fault = self._fault(part.trigger)
-        except ConservationError:
-            raise
         except Exception as error:
             log.exception("picture check of part %s failed", part.part_id)
             fault = Disposition.hold(HoldReason.INTERNAL, f"the picture check failed: {error}")

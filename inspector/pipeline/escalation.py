@@ -48,7 +48,11 @@ class Worker:
                 self._waiting.put(None)
                 return
             rules = self._rules()  # one look: a part is judged under one set of rules from start to end
-            verdict, disposition = self._judged(part, rules)
+            try:
+                verdict, disposition = self._judged(part, rules)
+            except Exception as error:  # ours, not the model's: the part is held, and the worker lives on
+                log.exception("part %s could not be disposed of", part.part_id)
+                verdict, disposition = None, Disposition.hold(HoldReason.INTERNAL, f"an unforeseen error: {error}")
             self._decide(part, verdict, disposition, rules)
 
     def _judged(self, part: Part, rules: Rules) -> tuple[Verdict | None, Disposition]:

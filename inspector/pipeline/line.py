@@ -2,7 +2,7 @@
 
     IDLE ──start──▶ RUNNING ──source ends, limit, stop()──▶ DRAINING ──all parts released──▶ ENDED
                        │                                        │
-                       └──── a part is lost, the dispatcher dies ┴──▶ FAULTED (wait() raises)
+                       └──── a part is lost, the dispatcher dies ┴──▶ FAULTED (close() raises)
 
 Draining finishes what was triggered: a part that has entered always leaves with a disposition.
 """
@@ -38,7 +38,10 @@ def new_run_id(clock: Clock) -> str:
 
 
 class InspectionLine:
-    """Wires one source, one classifier and one store. Without `topics` no messages are made. All public methods are callable from any thread."""
+    """Wires one source, one classifier and one store. Without `topics` no messages are made.
+
+    All public methods are callable from any thread.
+    """
 
     def __init__(
         self,
@@ -63,7 +66,7 @@ class InspectionLine:
         self.tally = Tally(classifier.info.exits)
         self.dispatcher = Dispatcher(
             store, topics, clock, self.ledger, self.tally, sinks, committed,
-            group_parts=group_parts, group_wait_s=group_wait_s,
+            group_parts=group_parts, group_wait_s=group_wait_s, may_wait=not source.is_live,
         )  # fmt: skip
         self.alarms = AlarmBook(clock, self.dispatcher.record_alarm)
         self._clock = clock
@@ -105,12 +108,14 @@ class InspectionLine:
         self.dispatcher.start(self.alarms)
         for thread in self._worker_threads:
             thread.start()
-        self._phase = Phase.RUNNING
+        if self._phase is Phase.STARTING:
+            self._phase = Phase.RUNNING
         self._intake_thread.start()
 
     def stop(self) -> None:
-        """Take no more parts. Returns at once; `wait` returns when all that were taken are released."""
-        self._phase = Phase.STOPPING
+        """Take no more parts. Returns at once; `join` is True when all that were taken are decided."""
+        self._move_to(Phase.STOPPING)
+        self.dispatcher.drain()
         self._source.close()
 
     def is_running(self) -> bool:
@@ -119,28 +124,40 @@ class InspectionLine:
     def join(self, timeout_s: float) -> bool:
         """True once the source has ended and every part is decided."""
         until = time.monotonic() + timeout_s
-        for thread in (self._intake_thread, *self._worker_threads):
+        for thread in self._started():
             thread.join(max(0.0, until - time.monotonic()))
         return not self.is_running()
 
     def close(self, grace_s: float = 10.0) -> Counts:
-        """Release what is left and account for every part.
+        """Release what is left and account for every part. Also for a line whose `start` failed or was never reached.
 
         Raises what ended the intake (SourceError), StoreUnavailable when records could not be written, and
         ConservationError when a part is missing.
         """
-        self._source.close()
-        self._intake_thread.join()
-        for thread in self._worker_threads:
+        self.stop()
+        if self._intake_thread.ident is None:  # nobody else tells the workers to go home
+            self._put(None)
+        for thread in self._started():
             thread.join()
         try:
             self.dispatcher.close(grace_s)
             counts = self.ledger.close()
-        finally:
-            self._phase = Phase.STOPPED
-        if self._error is not None:
-            raise self._error
+            if self._error is not None:
+                raise self._error
+        except BaseException:
+            self._move_to(Phase.FAULTED)
+            raise
+        self._move_to(Phase.STOPPED)
         return counts
+
+    def _started(self) -> list[threading.Thread]:
+        threads = (self._intake_thread, *self._worker_threads)
+        return [thread for thread in threads if thread.ident is not None]
+
+    def _move_to(self, phase: Phase) -> None:
+        """What has ended stays so, whoever calls `stop` again."""
+        if self._phase not in (Phase.STOPPED, Phase.FAULTED):
+            self._phase = phase
 
     def _rules_now(self) -> Rules:
         return self._rules
@@ -150,34 +167,35 @@ class InspectionLine:
             self._intake.run()
         except Exception as error:
             log.error("the source ended with an error: %s", error)
-            self._error = error
+            self._error = self._error or error
         finally:
+            self._move_to(Phase.STOPPING)
             self._put(None)
 
     def _offer(self, part: Part) -> bool:
         if not self._source.is_live:
-            self._put(part)
-            return True
+            return self._put(part)
         try:
             self._waiting.put_nowait(part)
         except queue.Full:
             return False
         return True
 
-    def _put(self, part: Part | None) -> None:
+    def _put(self, part: Part | None) -> bool:
         while any(thread.is_alive() for thread in self._worker_threads):  # nobody would ever make room otherwise
             try:
                 self._waiting.put(part, timeout=1.0)
-                return
+                return True
             except queue.Full:
                 continue
+        return False
 
     def _work(self, worker: Worker) -> None:
         try:
             worker.run()
         except Exception as error:  # a worker holds what it cannot judge, so this is the dispatcher's failure or ours
             log.exception("a worker stopped")
-            self._error = error
+            self._error = self._error or error
             self._source.close()
 
     def _hold(self, part: Part, disposition: Disposition) -> None:
@@ -188,7 +206,8 @@ class InspectionLine:
             self.dispatcher.submit(inspected, part.frame)
 
     def _decide(self, part: Part, verdict: Verdict | None, disposition: Disposition, rules: Rules) -> None:
-        self.dispatcher.submit(self._inspected(part, verdict, disposition, rules), part.frame)
+        due_ns = part.trigger.captured_ns + int(rules.deadline_ms * 1e6) if rules.deadline_ms > 0 else None
+        self.dispatcher.submit(self._inspected(part, verdict, disposition, rules), part.frame, due_ns)
 
     def _inspected(self, part: Part, verdict: Verdict | None, disposition: Disposition, rules: Rules) -> InspectedPart:
         latency_ms = (self._clock.monotonic_ns() - part.trigger.captured_ns) / 1e6
