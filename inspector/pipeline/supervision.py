@@ -1,5 +1,6 @@
 """Supervision: looks at every organ of the line twice a second, and turns what is wrong into alarms and lights."""
 
+import logging
 import time
 from collections.abc import Callable
 
@@ -8,6 +9,8 @@ from inspector.domain.disposition import HoldReason
 from inspector.domain.state import Health
 from inspector.pipeline.line import InspectionLine
 from inspector.ports import FrameSource, Publisher
+
+log = logging.getLogger(__name__)
 
 _QUIET_S = 10.0
 """A condition that shows as single events (an overload, a failed stage) is over after this long without one."""
@@ -26,6 +29,15 @@ class _EventCondition:
         if count > self._count:
             self._count, self._last = count, now
         return now - self._last < _QUIET_S
+
+
+def _light(name: str, look: Callable[[], Health]) -> Health:
+    """An organ that cannot be looked at is not well, and hides none of the others."""
+    try:
+        return look()
+    except Exception as error:
+        log.exception("%s could not be checked", name)
+        return Health(name, False, f"cannot be checked: {error}")
 
 
 class Supervisor:
@@ -51,11 +63,17 @@ class Supervisor:
         self._monotonic_s = monotonic_s
         self._overload = _EventCondition()
         self._stage = _EventCondition()
-        self._broker_ok_at = monotonic_s()
+        self._broker_ok_at: float | None = None
 
     def check(self) -> tuple[Health, ...]:
         now = self._monotonic_s()
-        return (self._camera(), self._model(now), self._store(), self._mes(now), self._disk())
+        return (
+            _light("camera", self._camera),
+            _light("model", lambda: self._model(now)),
+            _light("store", self._store),
+            _light("mes", lambda: self._mes(now)),
+            _light("disk", self._disk),
+        )
 
     def _set(self, stands: bool, code: AlarmCode, message: str, remedy: str) -> None:
         if stands:
@@ -72,13 +90,12 @@ class Supervisor:
             "Check the camera's power, cable and network; it reconnects by itself.",
         )
         streak = self._line.tally.hold_streak
-        if streak >= _STREAK or streak == 0:
-            self._set(
-                streak >= _STREAK,
-                AlarmCode.HOLD_STREAK,
-                f"{streak} parts in a row were held",
-                "Look at the reasons of the held parts: light, lens, camera settings or model input.",
-            )
+        self._set(
+            streak >= _STREAK,
+            AlarmCode.HOLD_STREAK,
+            f"{streak} parts in a row were held",
+            "Look at the reasons of the held parts: light, lens, camera settings or model input.",
+        )
         return Health("camera", health.ok, health.detail)
 
     def _model(self, now: float) -> Health:
@@ -100,6 +117,8 @@ class Supervisor:
         return Health("model", not failing, "a stage fails" if failing else self._model_name)
 
     def _store(self) -> Health:
+        if (failure := self._line.dispatcher.failure) is not None:
+            return Health("store", False, f"nothing is released any more: {failure}")
         outage = self._line.dispatcher.outage
         return Health("store", not outage, outage or "verdicts are durable")
 
@@ -107,7 +126,7 @@ class Supervisor:
         if self._publisher is None:
             return Health("mes", True, "MQTT is switched off")
         health = self._publisher.health()
-        if health.connected:
+        if health.connected or self._broker_ok_at is None:  # patience begins with the first look, not before
             self._broker_ok_at = now
         self._set(
             now - self._broker_ok_at > _BROKER_PATIENCE_S,
