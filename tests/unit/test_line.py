@@ -208,7 +208,7 @@ def quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
 def no_thread_is_left() -> Iterator[None]:
     before = set(threading.enumerate())
     yield
-    until(lambda: not [t for t in set(threading.enumerate()) - before])
+    until(lambda: not set(threading.enumerate()) - before)
 
 
 # --- Conservation ----------------------------------------------------------------------------------------------------
