@@ -91,12 +91,13 @@ class VideoSource:
             raise SourceError(f"video {self._path}: there is no such file; correct the path")
         capture = cv2.VideoCapture()
         with _whole_pictures_only():
-            is_open = capture.open(str(self._path.absolute()), cv2.CAP_FFMPEG, [cv2.CAP_PROP_ORIENTATION_AUTO, 0])
+            is_open = capture.open(str(self._path.absolute()), cv2.CAP_FFMPEG)
         if not is_open:
             raise SourceError(
                 f"video {self._path} cannot be opened: it is cut off, no video, or in a format that FFmpeg does not read; "
                 "record it again as AVI, MP4 or MKV"
             )
+        capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 0)  # refused as an option of `open`
         return capture
 
     def _trigger(self, capture: cv2.VideoCapture, number: int) -> Trigger:
