@@ -207,7 +207,7 @@ class CameraSource:
                 before,
                 before_ns,
                 str(self._address),
-                f"{self.name}: the picture came while the station was held up, and it is lost",
+                f"{self.name}: the picture came and is lost; the station was held up, or capturing ended",
             )
 
     def _next_id(self) -> str:
