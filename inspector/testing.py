@@ -1,18 +1,19 @@
 """Fakes of the ports, for tests and for trying things out: in memory, no driver, no thread of their own."""
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 
 from inspector.domain.alarm import Alarm
 from inspector.domain.audit import AuditEntry
-from inspector.domain.errors import InspectorError, ModelError, StoreUnavailable
+from inspector.domain.errors import InspectorError, ModelError, SourceError, StoreUnavailable
 from inspector.domain.exits import ExitBand
-from inspector.domain.frame import ColorSpace, Frame, Image
+from inspector.domain.frame import ColorSpace, Frame, Image, MissedFrame, SourceHealth, Trigger
 from inspector.domain.inspection import InspectedPart
 from inspector.domain.message import OutboxMessage, PublisherHealth
 from inspector.domain.misjudgement import Misjudgement
@@ -340,3 +341,62 @@ class FakeStore:
             raise StoreUnavailable("the store was closed; open it again")
         if self.failure is not None:
             raise self.failure
+
+
+# --- Frame source ----------------------------------------------------------------------------------------------------
+
+
+def fake_frame(number: int, image: Image | None = None) -> Frame:
+    """One picture, stamped now: `image`, or 32x24 px BGR whose grey level is `number` modulo 256."""
+    if image is None:
+        image = np.full((24, 32, 3), number % 256, np.uint8)
+    return Frame(f"fake-{number:08d}", image, datetime.now(UTC), time.monotonic_ns(), "fake")
+
+
+class FakeSource:
+    """`ports.FrameSource` that delivers `script` as it stands, as fast as triggers are taken.
+
+    A SourceError in it is raised and ends it. With `stays_open` it then waits for `close`, as a camera without parts
+    would. `fault`, while set, is why `health` is not ok. `delivered` is what was taken.
+    """
+
+    def __init__(
+        self, script: Sequence[Trigger | SourceError] = (), *, is_live: bool = False, stays_open: bool = False
+    ) -> None:
+        self.script = list(script)
+        self.delivered: list[Trigger] = []
+        self.fault = ""
+        self._is_live = is_live
+        self._stays_open = stays_open
+        self._closed = threading.Event()
+
+    @property
+    def name(self) -> str:
+        return "fake source"
+
+    @property
+    def is_live(self) -> bool:
+        return self._is_live
+
+    @property
+    def is_closed(self) -> bool:
+        return self._closed.is_set()
+
+    def triggers(self) -> Iterator[Trigger]:
+        for step in self.script:
+            if self.is_closed:
+                return
+            if isinstance(step, SourceError):
+                raise step
+            self.delivered.append(step)
+            yield step
+        if self._stays_open:
+            self._closed.wait()
+
+    def health(self) -> SourceHealth:
+        missed = sum(isinstance(trigger, MissedFrame) for trigger in self.delivered)
+        frames = len(self.delivered) - missed
+        return SourceHealth(not self.fault, self.fault or f"{frames} pictures", frames, missed)
+
+    def close(self) -> None:
+        self._closed.set()
