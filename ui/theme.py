@@ -24,6 +24,9 @@ class Palette:
     action: str
     button: str
     button_on: str
+    choice: str  # a button that can be on, while it is off; on is always the brightest
+    chosen: str
+    chosen_text: str
     picture_ground: str
     plate: str
     plate_text: str
@@ -59,6 +62,9 @@ PALETTES: Mapping[Theme, Palette] = {
         action="#25568a",
         button="#f7f8f8",
         button_on="#c2c8cc",
+        choice="#c2c8cc",
+        chosen="#ffffff",
+        chosen_text="#22292d",
         picture_ground="#4a4f52",
         plate="#1d2022",
         plate_text="#ffffff",
@@ -92,6 +98,9 @@ PALETTES: Mapping[Theme, Palette] = {
         action="#8fb8e2",
         button="#394146",
         button_on="#566168",
+        choice="#394146",
+        chosen="#e6eaec",
+        chosen_text="#15191b",
         picture_ground="#0f1213",
         plate="#000000",
         plate_text="#ffffff",
@@ -125,6 +134,9 @@ PALETTES: Mapping[Theme, Palette] = {
         action="#7fd4ff",
         button="#000000",
         button_on="#4a4a4a",
+        choice="#000000",
+        chosen="#ffffff",
+        chosen_text="#000000",
         picture_ground="#000000",
         plate="#000000",
         plate_text="#ffffff",
@@ -166,7 +178,8 @@ def stylesheet(palette: Palette, *, radius: int, padding: int, touch: int) -> st
         background: {p.button}; color: {p.text}; border: 1px solid {p.border}; border-radius: {radius}px;
         padding: 0 {padding}px; min-height: {touch - 2}px; min-width: {touch - 2 - 2 * padding}px;
     }}
-    QPushButton:checked {{ background: {p.button_on}; border: 2px solid {p.text}; {thick} }}
+    QPushButton[checkable="true"] {{ background: {p.choice}; }}
+    QPushButton:checked {{ background: {p.chosen}; color: {p.chosen_text}; border: 2px solid {p.text}; {thick} }}
     QPushButton:pressed {{ background: {p.button_on}; }}
     QPushButton:focus {{ border: 2px solid {p.action}; {thick} }}
     QPushButton:disabled {{ color: {p.muted}; }}

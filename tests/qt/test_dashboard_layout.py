@@ -19,6 +19,7 @@ from tests.support.station_values import HEALTHY, a_part, a_state, an_alarm
 from ui.mailbox import PartPicture
 from ui.shown import LinkState
 from ui.theme import PALETTES, Theme
+from ui.widgets.base import FitText, Text
 from ui.widgets.picture import Mode
 
 SIZES = [(1920, 1080), (1280, 800), (1366, 768), (3840, 2160)]
@@ -155,6 +156,26 @@ def test_the_window_can_grow_and_shrink_again(dashboard: Dashboard) -> None:
         assert dashboard.look.scale == pytest.approx(min(width / 1920, height / 1080), abs=0.006)
 
 
+@pytest.mark.parametrize("size", [14, 16, 18, 24, 34, 58])
+def test_no_letter_loses_its_foot(dashboard: Dashboard, size: int) -> None:
+    """A line is lower than its font wants: all the ink of "gjpqy(" must be on it all the same."""
+
+    def ink_of(text: Text, height: int) -> int:
+        text.resize(8 * size, height)
+        image = text.grab().toImage()
+        assert image.height() == height
+        empty = image.pixel(image.width() - 1, 0)
+        return sum(image.pixel(x, y) != empty for x in range(image.width()) for y in range(height))
+
+    low, high = FitText(dashboard.look, size), Text(dashboard.look, size)
+    low.resize(8 * size, low.height())
+    low.show_text("gjpqy(")
+    high.setText("gjpqy(")
+    assert ink_of(low, low.height()) == ink_of(high, 3 * low.height()) > 0
+    low.deleteLater()
+    high.deleteLater()
+
+
 def luminance(color: str) -> float:
     parts = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
     r, g, b = (p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
@@ -171,6 +192,7 @@ def test_every_text_stands_out_from_its_ground(theme: Theme) -> None:
     """WCAG AA."""
     p = PALETTES[theme]
     pairs = [(p.text, p.ground), (p.text, p.surface), (p.text, p.header), (p.text, p.button), (p.text, p.button_on)]
+    pairs += [(p.text, p.choice), (p.chosen_text, p.chosen)]
     pairs += [(p.muted, p.ground), (p.muted, p.surface), (p.muted, p.header), (p.action, p.header)]
     pairs += [(p.warning_text, p.header), (p.alarm_text, p.alarm), (p.plate_text, p.plate), (p.ok_text, p.ok)]
     pairs += [(p.ng_text, p.ng), (p.hold_text, p.hold), (p.idle_text, p.idle), *zip(p.exits_text, p.exits, strict=True)]

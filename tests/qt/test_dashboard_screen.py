@@ -147,6 +147,7 @@ def test_an_ng_stays_on_the_picture_as_on_the_lamp(dashboard: Dashboard) -> None
 
 def test_the_true_defect_is_shown_where_it_is_known_and_wanted(dashboard: Dashboard) -> None:
     view = dashboard.page.picture
+    assert view.truth_button.isHidden(), "there is no picture yet"
     dashboard.hears()
     view.show_live(a_picture(1), time.monotonic())
     assert view.truth_button.isHidden()

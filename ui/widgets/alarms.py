@@ -114,6 +114,8 @@ class AlarmStrip(Panel):
         self._row.setContentsMargins(px(24), px(6), px(14), px(6))
         self._row.setSpacing(px(14))
         self.setFixedHeight(max(self.look.touch() + 20, px(98)))
+        for button in (self.next_button, self.acknowledge_button):
+            button.setMinimumHeight(self.look.touch(60))  # hit in a hurry, with gloves on
         waits = alarm is not None and alarm.state in _WAITS
         self._mark.alarm, self._mark.is_silent = alarm, False
         self._mark.update()

@@ -1,5 +1,6 @@
 """Texts, buttons and panels that follow the look."""
 
+import math
 from dataclasses import dataclass
 
 from PySide6.QtCore import QRectF, Qt
@@ -41,7 +42,13 @@ class Text(QLabel):
         """Painted here because a style sheet on the window takes back, at its next change, what a palette says."""
         painter = QPainter(self)
         painter.setPen(self._look.color(self._role))
-        painter.drawText(self.contentsRect(), self.alignment(), self.text())
+        # Qt would cut at the rectangle what a line of Latin letters has below its foot.
+        flags = self.alignment().value | Qt.TextFlag.TextDontClip.value
+        painter.drawText(self.contentsRect().translated(0, -self._lift()), flags, self.text())
+
+    def _lift(self) -> int:
+        """px by which the text is raised from the middle."""
+        return 0
 
 
 class FitText(Text):
@@ -63,6 +70,7 @@ class FitText(Text):
         self._whole = ""
         self._wordings: tuple[str, ...] = ("",)
         self._elide = elide
+        self._raised = 0
         super().__init__(look, size, role=role, bold=bold, align=align)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
 
@@ -94,9 +102,22 @@ class FitText(Text):
                 break
         self.setFont(font)
         # Fonts with Japanese leave half a line free above and below, which tears large words apart.
-        self.setFixedHeight(round(base.pixelSize() * _LINE))
+        height = round(base.pixelSize() * _LINE)
+        self.setFixedHeight(height)
+        self._raised = _lift_for_feet(font, height)
         self.setText(text)
         self.setToolTip(self._whole if text != self._whole else "")
+
+    def _lift(self) -> int:
+        return self._raised
+
+
+def _lift_for_feet(font: QFont, height: int) -> int:
+    """How far a text that stands in the middle of `height` px must be raised for its g, j and y to keep their feet."""
+    metrics = QFontMetricsF(font)
+    baseline = (height + metrics.ascent() - metrics.descent()) / 2
+    foot = baseline + metrics.tightBoundingRect("gjpqy").bottom()
+    return max(0, math.ceil(foot - height))
 
 
 def fitted(text: str, base: QFont, width: float, elide: Elide = Elide.ElideRight) -> tuple[QFont, str]:
@@ -167,7 +188,8 @@ class Canvas(QWidget):
         for run in self.runs():
             painter.setFont(run.font)
             painter.setPen(run.color)
-            painter.drawText(run.rect, run.align | Align.AlignVCenter, run.text)
+            flags = (run.align | Align.AlignVCenter).value | Qt.TextFlag.TextDontClip.value
+            painter.drawText(run.rect, flags, run.text)
 
 
 def shapes(widget: QWidget) -> QPainter:

@@ -47,6 +47,7 @@ class PictureView(Canvas):
         self.last_ng_button = Button(look, checkable=True)
         self.truth_button = Button(look, checkable=True)
         self.truth_button.setChecked(True)
+        self.truth_button.hide()
         self.live_button.clicked.connect(lambda: self.set_mode(Mode.LIVE))
         self.last_ng_button.clicked.connect(lambda: self.set_mode(Mode.LAST_NG))
         self.truth_button.toggled.connect(self.update)
