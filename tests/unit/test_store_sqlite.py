@@ -1,6 +1,8 @@
 """The SQLite store where files, disks and versions of SQLite play a part."""
 
 import os
+import subprocess
+import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -73,6 +75,28 @@ def test_the_write_ahead_log_is_synced_at_every_commit(opened: OpenStore, tmp_pa
     assert store._writer is not None
     with store._writer.begin():
         assert store._writer.exec_driver_sql("SELECT sqlite_version()").scalar_one() == driver.sqlite_version
+
+
+def test_after_a_failed_sync_nothing_is_appended_to_the_old_log(opened: OpenStore, tmp_path: Path) -> None:
+    store = opened(tmp_path / "a.db")
+    store.commit(unit_of(*(a_part(n) for n in range(1, 300))))
+    reader = open_reader(f"sqlite:///{tmp_path}/a.db")  # otherwise closing the writer would empty the log
+    assert len(reader.part_ids()) == 299
+    log = tmp_path / "a.db-wal"
+    before = log.stat().st_size
+    dialect: Any = store._database._writer.dialect  # type: ignore[attr-defined]
+
+    def failing_sync(connection: Any) -> None:
+        raise dialect.loaded_dbapi.OperationalError("disk I/O error")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dialect, "do_commit", failing_sync)
+        with pytest.raises(StoreUnavailable, match="check the disk"):
+            store.commit(unit_of(a_part(300)))
+    store.commit(unit_of(a_part(301)))
+    assert log.stat().st_size < before / 4
+    assert len(reader.part_ids()) == 300
+    reader.close()
 
 
 def test_a_sqlite_with_the_bug_keeps_a_rollback_journal(
@@ -308,35 +332,31 @@ def test_a_deleted_lock_file_is_put_back_with_the_next_commit(opened: OpenStore,
     assert sequences(store) == [1]
 
 
+_OTHER_STATION = """
+import fcntl, os, signal, sys
+descriptor = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT)
+fcntl.lockf(descriptor, fcntl.LOCK_EX)
+os.write(descriptor, b"the other one")
+print("locked", flush=True)
+signal.pause()
+"""
+
+
 def test_a_station_whose_lock_another_one_took_stops_writing(opened: OpenStore, tmp_path: Path) -> None:
     """After its lock file was deleted nothing kept the other one off."""
     store = opened(tmp_path / "a.db")
     lock = tmp_path / "a.db.lock"
     lock.unlink()
-    held = os.fork()
-    if held == 0:  # pragma: no cover
-        os._exit(_hold(lock))
-    while not lock.exists() or not lock.read_text():
-        assert os.waitpid(held, os.WNOHANG) == (0, 0)
-    try:
-        with pytest.raises(StoreUnavailable, match="in use by the other one"):
-            store.commit(unit_of(a_part(1)))
-    finally:
-        os.kill(held, 9)
-        os.waitpid(held, 0)
+    with subprocess.Popen([sys.executable, "-c", _OTHER_STATION, str(lock)], stdout=subprocess.PIPE) as other:
+        try:
+            assert other.stdout is not None
+            assert other.stdout.readline()
+            with pytest.raises(StoreUnavailable, match="in use by the other one"):
+                store.commit(unit_of(a_part(1)))
+        finally:
+            other.kill()
     store.commit(unit_of(a_part(2)))
     assert sequences(store) == [2]
-
-
-def _hold(lock: Path) -> int:  # pragma: no cover
-    import fcntl
-    import signal
-
-    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT)
-    fcntl.lockf(descriptor, fcntl.LOCK_EX)
-    os.write(descriptor, b"the other one")
-    signal.pause()
-    return 0
 
 
 # --- Files that vanish -----------------------------------------------------------------------------------------------

@@ -155,6 +155,10 @@ class SqliteDatabase:
         connection.execute("PRAGMA foreign_keys=ON")
         connection.execute("PRAGMA mmap_size=0")
         connection.execute(f"PRAGMA journal_size_limit={_JOURNAL_LIMIT_BYTES}")
+        if self._wal:
+            # After a failed sync the log may hold frames that only seem to be on the disk; a power cut would end the log
+            # there. So nothing is appended to an old log: its rows are moved into the file first.
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def _prepare_reader(connection: Any) -> None:

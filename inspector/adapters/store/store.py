@@ -146,7 +146,6 @@ class SqlStore:
         except DataError as error:
             raise self._refused(error) from error
         except SQLAlchemyError as error:
-            self._last_audit = None
             if committing:
                 self._doubtful = rows
                 self._doubts += 1
