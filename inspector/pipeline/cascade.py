@@ -61,7 +61,8 @@ def checked_scores(scores: NDArray[np.floating[Any]], n_classes: int, stage: str
     if not np.isfinite(scores).all():  # first: every comparison with NaN below would be False
         raise BadScoreError(f"stage {stage} answered with a score that is not finite")
     if scores.min() < 0.0 or scores.max() > 1.0 + _SUM_TOLERANCE or abs(float(scores.sum()) - 1.0) > _SUM_TOLERANCE:
-        raise BadScoreError(f"stage {stage} answered with {scores.round(3).tolist()}, which are no probabilities")
+        told = [round(float(score), 3) for score in scores]  # not scores.round: it overflows on large numbers
+        raise BadScoreError(f"stage {stage} answered with {told}, which are no probabilities")
     return tuple(min(float(score), 1.0) for score in scores)
 
 
