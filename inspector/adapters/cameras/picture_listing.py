@@ -83,6 +83,7 @@ def pictures_of_folder(folder: Path, *, split: str | None, ok_class: str) -> lis
 def _check_folder(folder: Path) -> None:
     try:
         is_there = folder.is_dir()
+        (folder / SPLIT_FILE).exists()  # whether it may be entered
     except OSError as error:
         raise SourceError(
             f"picture folder {folder} cannot be reached ({_reason(error)}); give the station's user the right to read it"
