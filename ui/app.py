@@ -37,7 +37,7 @@ def run_dashboard(
             "there is no display here to open the dashboard on: run it on a desktop, or use `inspector demo --headless`"
         )
     # Imported here, so that a machine without Qt's libraries can run everything else.
-    from PySide6.QtCore import QTimer
+    from PySide6.QtCore import QCoreApplication, QEvent, QTimer
     from PySide6.QtWidgets import QApplication
 
     from ui.bridge import Bridge
@@ -82,6 +82,9 @@ def run_dashboard(
         window.close()
         window.deleteLater()
         look.close()
+        # The last window asks the application to quit. Left in the queue, it would end the next event loop of whoever
+        # called from a process that lives on.
+        QCoreApplication.removePostedEvents(app, QEvent.Type.Quit.value)
     if not is_saved:
         raise InspectorError(
             f"screenshot {screenshot} cannot be written: choose a directory that exists and is writable"

@@ -31,6 +31,15 @@ def _windows() -> set[QWidget]:
     return set(QApplication.topLevelWidgets())
 
 
+@pytest.fixture(scope="session", autouse=True)
+def quick_collection() -> Iterator[None]:
+    """What the imports made stays: `no_leaks` then looks through the tests' own objects only."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
 @pytest.fixture(autouse=True)
 def no_leaks(qapp: QApplication) -> Iterator[None]:
     before = set(threading.enumerate()), _running_timers(), _windows()
