@@ -64,8 +64,8 @@ def verdict_message(part: InspectedPart, topics: Topics) -> OutboxMessage:
         "Exit": verdict.exit if verdict else None,
         "Scores": [{"Exit": s.exit, "PDefect": _finite(s.p_defect)} for s in verdict.exits] if verdict else [],
         "ProcessingTimes": {
-            "LatencyMs": _finite(part.latency_ms, 3),
-            "InferenceMs": _finite(verdict.inference_ms, 3) if verdict else 0.0,
+            "LatencyMs": _finite(part.latency_ms, 3) or 0.0,
+            "InferenceMs": _finite(verdict.inference_ms, 3) or 0.0 if verdict else 0.0,
         },
         "ModelHash": verdict.model_hash if verdict else None,
         "CertificateHash": verdict.certificate_hash if verdict else None,

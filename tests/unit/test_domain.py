@@ -202,7 +202,7 @@ def test_numbers_that_are_none_do_not_keep_a_message_from_being_made() -> None:
     verdict = Verdict(Outcome.UNDECIDED, None, None, (score,), HASH, None)
     data = json.loads(verdict_message(replace(a_part(), verdict=verdict, latency_ms=math.nan), TOPICS).payload)["data"]
     assert data["Scores"] == [{"Exit": "front", "PDefect": None}]
-    assert data["ProcessingTimes"] == {"LatencyMs": None, "InferenceMs": None}
+    assert data["ProcessingTimes"] == {"LatencyMs": 0.0, "InferenceMs": 0.0}
 
 
 def test_a_file_name_that_is_no_utf8_does_not_keep_a_message_from_being_made() -> None:

@@ -465,6 +465,7 @@ def test_a_verdict_that_comes_too_late_is_no_pass() -> None:
     until(lambda: rig.line.join(1.0))
     rig.line.close()
     assert set(rig.results().values()) == {"DEADLINE"}
+    assert all("after its picture" in part.disposition.detail for part in rig.released), "seen before the store"
     rig.check_complete()
 
 
