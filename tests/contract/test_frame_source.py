@@ -211,8 +211,11 @@ def test_a_taker_that_is_held_up_misses_no_trigger(rig: Rig) -> None:
 
 def test_a_part_knows_when_and_where_it_was_taken(rig: Rig) -> None:
     source = rig.source()
+    name, is_live = source.name, source.is_live
     taken = list(islice(source.triggers(), 5))
     source.close()
+    assert name
+    assert (source.name, source.is_live) == (name, is_live)
     stamps = [trigger.captured_ns for trigger in taken]
     assert stamps == sorted(stamps)
     times = [trigger.captured_at for trigger in taken]
@@ -224,30 +227,21 @@ def test_a_part_knows_when_and_where_it_was_taken(rig: Rig) -> None:
     assert (times[-1] - times[0]).total_seconds() == pytest.approx((stamps[-1] - stamps[0]) / 1e9, abs=0.2)
 
 
-def test_close_from_another_thread_ends_a_waiting_source(rig: Rig) -> None:
+def test_close_ends_a_waiting_source_from_any_thread_and_more_than_once(rig: Rig) -> None:
     source = rig.idle()
     taker = Taker(source)
     eventually(lambda: taker.triggers != [], "the first part comes")
     assert not taker.ends_within(0.1)
-    source.close()
-    assert taker.ends_within(CLOSES_S)
-    assert taker.error is None
-    source.close()
-    assert source.health().detail
-
-
-def test_close_again_and_from_two_threads_does_no_harm(rig: Rig) -> None:
-    source = rig.idle()
-    taker = Taker(source)
-    eventually(lambda: taker.triggers != [], "the first part comes")
     closers = [threading.Thread(target=source.close) for _ in range(3)]
     for closer in closers:
         closer.start()
-    for closer in closers:
-        closer.join(CLOSES_S)
     assert taker.ends_within(CLOSES_S)
     assert taker.error is None
+    for closer in closers:
+        closer.join(CLOSES_S)
     assert not any(closer.is_alive() for closer in closers)
+    source.close()
+    assert source.health().detail
 
 
 def test_closed_before_it_began_delivers_nothing(rig: Rig) -> None:
@@ -277,15 +271,6 @@ def test_health_is_told_to_any_thread_at_any_time(rig: Rig) -> None:
     assert taker.ends_within(CLOSES_S)
     assert source.health().frames == taker.frames
     assert source.health().ok  # closed on purpose
-
-
-def test_its_name_and_kind_stand_from_the_start(rig: Rig) -> None:
-    source = rig.source()
-    name, is_live = source.name, source.is_live
-    assert name
-    for _ in islice(source.triggers(), 2):
-        assert (source.name, source.is_live) == (name, is_live)
-    source.close()
 
 
 @pytest.mark.parametrize("rig", [kind for kind in KINDS if kind != "simulated"], indirect=True)
