@@ -57,6 +57,7 @@ class PostgresServer:
         self._folder = Path(tempfile.mkdtemp(prefix="inspector-pg-"))
         self._process: subprocess.Popen[bytes] | None = None
         self._databases = 0
+        self._has_emptied = False
         self._as_user = _unprivileged()
         if self._as_user:
             os.chown(self._folder, self._as_user["user"], self._as_user["group"])
@@ -100,6 +101,23 @@ class PostgresServer:
         self._databases += 1
         name = f"station_{self._databases}"
         self.execute(f"CREATE DATABASE {name}")
+        return self._url(name)
+
+    def emptied_database(self) -> str:
+        """The URL of a database that is always the same one, emptied and rid of its sessions: ten times as fast."""
+        if not self._has_emptied:
+            self.execute("CREATE DATABASE emptied")
+            self._has_emptied = True
+        with self.connected("emptied") as connection:
+            connection.execute(
+                b"SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                b" WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+            connection.execute(b"DROP SCHEMA public CASCADE")
+            connection.execute(b"CREATE SCHEMA public")
+        return self._url("emptied")
+
+    def _url(self, name: str) -> str:
         return f"postgresql+psycopg://{_USER}:secret@/{name}?host={urllib.parse.quote(str(self._folder))}"
 
     def execute(self, statement: str, database: str = "postgres") -> list[tuple[Any, ...]]:
