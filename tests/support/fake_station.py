@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -35,10 +36,23 @@ _DEFECT_RATE = 0.12
 _HOLDS = (HoldReason.BLURRED, HoldReason.DEADLINE, HoldReason.NO_PICTURE, HoldReason.UNDECIDED)
 
 
+@cache
+def _simulated_line(defect_rate: float) -> SimulatedLine:
+    """Made once for all stations: it takes a second, and what it renders depends on the part's number only."""
+    return SimulatedLine(SimulatedLineConfig(seed=7, defect_rate=defect_rate))
+
+
 class FakeStation:
     """`run` plays for some seconds. `start_at` parts are behind it already, so that counts look worn in."""
 
-    def __init__(self, directory: Path, *, start_at: int = 48_000, picture_hz: float = 10.0) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        start_at: int = 48_000,
+        picture_hz: float = 10.0,
+        defect_rate: float = _DEFECT_RATE,
+    ) -> None:
         self.feed = ZmqFeed(
             f"ipc://{directory}/feed",
             f"ipc://{directory}/commands",
@@ -49,7 +63,7 @@ class FakeStation:
         self.alarms: dict[str, Alarm] = {}
         self.phase = Phase.RUNNING
         self.camera_ok = True
-        self._line = SimulatedLine(SimulatedLineConfig(seed=7, defect_rate=_DEFECT_RATE))
+        self._line = _simulated_line(defect_rate)
         self._rng = np.random.default_rng(7)
         self._run_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}"
         self._sequence = start_at

@@ -35,7 +35,7 @@ def make_gallery(directory: Path, sizes: tuple[tuple[int, int], ...] = SIZES) ->
     directory.mkdir(parents=True, exist_ok=True)
     made = []
     with tempfile.TemporaryDirectory() as sockets:
-        station = FakeStation(Path(sockets))
+        station = FakeStation(Path(sockets), defect_rate=0.4)  # the film is full sooner
         station.raise_alarm(AlarmCode.BROKER_UNREACHABLE)
         station.start()
         stop = threading.Event()
