@@ -67,6 +67,13 @@ def capture_pid() -> int:
     return int(process.pid)
 
 
+def is_over(pid: int) -> bool:
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
 def in_order(triggers: list[Trigger]) -> bool:
     """Over breaks, too: ids that never repeat, times that never go back."""
     stamps = [trigger.captured_ns for trigger in triggers]
@@ -291,7 +298,9 @@ def test_pictures_on_their_way_when_the_capture_process_dies_are_parts(camera: R
     triggers = source.triggers()
     taken = list(islice(triggers, 3))
     time.sleep(1.5)  # 22 pictures, of which 8 are in the shared memory
-    os.kill(capture_pid(), signal.SIGKILL)
+    pid = capture_pid()
+    os.kill(pid, signal.SIGKILL)
+    eventually(lambda: is_over(pid), "it dies")
     taken += islice(triggers, SLOTS)
     assert all(isinstance(trigger, Frame) for trigger in taken)
     assert out_of_place(taken) == []
@@ -321,17 +330,10 @@ def test_a_signal_for_the_whole_group_does_not_end_the_capture(camera: RtspServe
     assert taker.ends_within(CLOSES_S)
 
 
-def is_over(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE  # nobody is left to reap it
-    except psutil.NoSuchProcess:
-        return True
-
-
-def test_the_capture_process_ends_with_a_station_that_is_killed(camera: RtspServer, tmp_path: Path) -> None:
+def test_the_capture_process_ends_with_a_station_that_is_killed_also_when_it_hangs(mortal_camera: RtspServer) -> None:
     program = f"""
         from inspector.adapters.cameras.opencv_camera import CameraSource
-        for trigger in CameraSource({camera.url!r}).triggers():
+        for trigger in CameraSource({mortal_camera.url!r}, open_timeout_s=60).triggers():
             print(trigger.frame_id, flush=True)
     """
     with subprocess.Popen(
@@ -340,6 +342,7 @@ def test_the_capture_process_ends_with_a_station_that_is_killed(camera: RtspServ
         assert station.stdout is not None
         assert station.stdout.readline() == b"camera-00000001\n"
         (child,) = psutil.Process(station.pid).children()
+        mortal_camera.stall()
         assert not is_over(child.pid)
         station.kill()
     eventually(lambda: is_over(child.pid), "the capture process ends", CLOSES_S)
