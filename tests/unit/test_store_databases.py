@@ -129,17 +129,20 @@ def rolled_up(store: SqlStore) -> dict[tuple[str, str, datetime], Counter[str]]:
 # Says what is durable: a line is printed only once `commit` has returned.
 _WRITER = """
 import sys
-from dataclasses import replace
 from inspector.adapters.store import open_store
+from inspector.domain.audit import AuditEntry
 from inspector.domain.disposition import Action
-from tests.unit.test_store_databases import entries, unit_of
-from tests.support.station_values import a_part
+from inspector.domain.events import Topics, verdict_message
+from inspector.ports import Unit
+from tests.support.station_values import START, a_part
+topics = Topics(["acme", "station-3"])
+audit = AuditEntry(START, "anna", "threshold", "front", None, "1", "test")
 store = open_store(sys.argv[1], station_id="station-3")
 sequence = int(sys.argv[2])
 while True:
     group = [a_part(n, list(Action)[n % 3]) for n in range(sequence, sequence + 1 + sequence % 7)]
     sequence += len(group)
-    store.commit(replace(unit_of(*group), audits=entries(1)))
+    store.commit(Unit(parts=group, messages=[verdict_message(part, topics) for part in group], audits=[audit]))
     print(sequence - 1, flush=True)
 """
 
@@ -155,6 +158,7 @@ def _killed_while_writing(url: str, first: int, after_lines: int) -> int:
     return int([line for line in lines if line.endswith("\n")][-1])
 
 
+@pytest.mark.timeout(300)  # seven processes start here, which takes its time on a busy machine
 def test_kill_minus_9_loses_no_acknowledged_part_and_parts_no_message(place: Place) -> None:
     chance = random.Random(20)
     first = 1
