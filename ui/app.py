@@ -67,14 +67,14 @@ def run_dashboard(
     ending.setSingleShot(True)
     ending.timeout.connect(finish)
     try:
-        window.resize(
-            app.primaryScreen().availableGeometry().size()
-        )  # a screen without window manager maximizes nothing
-        window.showMaximized()
-        bridge.start()
         if quit_after_s is not None:
             ending.start(round(quit_after_s * 1000))
-        with _quits_on_signals(finish):
+        # By the timer, so that a signal that comes before the event loop runs is not lost.
+        with _quits_on_signals(lambda: ending.start(0)):
+            # A screen without window manager maximizes nothing.
+            window.resize(app.primaryScreen().availableGeometry().size())
+            window.showMaximized()
+            bridge.start()
             code = app.exec()
     finally:
         ending.stop()
