@@ -149,13 +149,6 @@ class Station:
         )
         feed.start(_Commands(line, self._clock))
         closing.callback(feed.close)
-        configuration = _Configuration(self._settings, line, classifier.info, self._clock)
-        configuration.started()
-        _end_alarms_of_before(store, line, self._clock)
-        if self._settings.files:
-            watcher = ConfigWatcher(self._settings, configuration.changed, configuration.refused)
-            closing.callback(watcher.close)
-            watcher.start()
 
         def show(health: tuple[Health, ...], phase: Phase) -> StationState:
             state = self._state(line, classifier, store, publisher, health, phase)
@@ -163,11 +156,18 @@ class Station:
             self._on_state(state)
             return state
 
-        log.info("run %s begins: %s, %s", line.run_id, source.name, _model_text(classifier))
-        line.start()
-        if publisher is not None:
-            publisher.start(_Outbox(store, line))
         try:
+            configuration = _Configuration(self._settings, line, classifier.info, self._clock)
+            configuration.started()
+            _end_alarms_of_before(store, line, self._clock)
+            log.info("run %s begins: %s, %s", line.run_id, source.name, _model_text(classifier))
+            line.start()
+            if publisher is not None:
+                publisher.start(_Outbox(store, line))
+            if self._settings.files:
+                watcher = ConfigWatcher(self._settings, configuration.changed, configuration.refused)
+                closing.callback(watcher.close)
+                watcher.start()
             self._supervise(line, supervisor, show)
             self._drain(line, supervisor, show)
         finally:
@@ -178,7 +178,7 @@ class Station:
                 line.close(_GRACE_S)
             finally:
                 self._pending_at = float("-inf")
-                last = show(health, Phase.STOPPED if line.dispatcher.failure is None else Phase.FAULTED)
+                last = show(health, line.phase)
         return last
 
     def _supervise(self, line: InspectionLine, supervisor: Supervisor, show: _Show) -> None:

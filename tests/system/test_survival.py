@@ -3,7 +3,6 @@
 The figures of CI are small; `script/soak` runs the same with INSPECTOR_KILLS=20 and INSPECTOR_OUTAGE_S=60.
 """
 
-import contextlib
 import os
 import random
 import subprocess
@@ -19,6 +18,7 @@ from inspector.domain.state import Phase
 from tests.support.mosquitto import Mosquitto
 from tests.support.mqtt import Subscriber
 from tests.support.running_station import FeedWatch, Site, environment, rss_mb, stop, wait_until, write_pictures
+from tests.support.tmpfs import fill, tmpfs
 
 KILLS = int(os.environ.get("INSPECTOR_KILLS", "4"))
 OUTAGE_S = float(os.environ.get("INSPECTOR_OUTAGE_S", "4"))
@@ -156,14 +156,11 @@ def test_a_full_disk_holds_parts_until_there_is_room(tmp_path: Path, broker: Mos
         extra="[model]\ncache_dir = " + f'"{tmp_path}/cache"\n' + "[store]\nmin_free_mb = 1\n",
     )
     write_pictures(tmp_path / "pictures")
-    ballast = small_disk / "ballast"
     try:
         with Subscriber(broker.port, f"{BASE}/#") as subscriber, FeedWatch(site) as feed:
             process = site.start()
             wait_until(lambda: feed.parts() > 50, "parts come")
-            with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
-                while True:  # until the disk is full to the last block
-                    file.write(bytes(4096))
+            ballast = fill(small_disk)
             wait_until(lambda: feed.stands(AlarmCode.STORE_UNAVAILABLE), "the alarm is raised")
             wait_until(lambda: "HOLD" in list(feed.released.values())[-1:], "parts are held")
             wait_until(lambda: feed.stands(AlarmCode.DISK_LOW), "the disk's alarm is raised, too")
@@ -186,18 +183,8 @@ def test_a_full_disk_holds_parts_until_there_is_room(tmp_path: Path, broker: Mos
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(folder)], capture_output=True, text=True, check=False
-    )
-    if mounted.returncode != 0:
-        reason = f"a small disk cannot be mounted here ({mounted.stderr.strip()})"
-        if os.environ.get("INSPECTOR_REQUIRE_PEERS") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
+    with tmpfs(tmp_path / "disk", 16_384) as folder:
+        yield folder
 
 
 @pytest.mark.timeout(300)
