@@ -194,6 +194,13 @@ def fake_model_info(
     )
 
 
+def _fed(info: ModelInfo, feeds: Mapping[int, int]) -> ModelInfo:
+    stages = list(info.stages)
+    for taker, giver in feeds.items():
+        stages[taker] = replace(stages[taker], feeds_on=stages[giver].name)
+    return replace(info, stages=tuple(stages))
+
+
 def brightness_scores(image: Image) -> list[list[float]]:
     """For two stages and two classes, ok first: p_defect falls from 1 for a black picture to 0 for a white one."""
     p_ok = float(image.mean()) / 255.0
@@ -215,9 +222,9 @@ class FakeClassifier:
         feeds: Mapping[int, int] | None = None,
         latency_ms: float = 1.0,
     ) -> None:
-        self._info = info or fake_model_info()
-        self.script = script
         self.feeds = dict(feeds or {})
+        self._info = _fed(info or fake_model_info(), self.feeds)
+        self.script = script
         self.latency_ms = latency_ms
         self.runs = [0] * len(self._info.stages)
         self.parts = 0

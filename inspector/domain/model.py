@@ -23,7 +23,8 @@ class InputSpec:
 class StageInfo:
     """One compiled stage: the exit it feeds, the band that the bundle brings, and where it runs.
 
-    `names_class` is False for a stage that tells OK from NG but not which defect.
+    `names_class` is False for a stage that tells OK from NG but not which defect. `feeds_on` names the earlier stage
+    whose features it takes; None: it takes the picture.
     """
 
     name: str
@@ -32,6 +33,7 @@ class StageInfo:
     device: str
     precision: str
     names_class: bool = True
+    feeds_on: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ class StageChoice:
 class Recipe:
     """What one product needs. `bands` override the bundle's own, by exit name, and are uncertified.
 
-    `full_model_only` closes every exit but the last. A part not decided `deadline_ms` after its picture was taken is
+    `full_model_only` closes every exit but the last: what the last stage does not feed on is not computed. A part not decided `deadline_ms` after its picture was taken is
     held (0: no deadline).
     """
 

@@ -9,6 +9,9 @@ begin ─▶ stage 1 ─ sure ─▶ verdict
             │ unsure
             ▼
          UNDECIDED (the part is held)
+
+A stage behind a closed exit is passed over altogether, unless an audit wants its answer or a stage that runs takes its
+features: "full model only" costs what the full model costs.
 """
 
 from collections.abc import Sequence
@@ -38,7 +41,9 @@ class BadScoreError(InspectorError):
 class ExitPolicy:
     """The bands in force, in stage order, and which exits are closed. Replaced as a whole, never edited.
 
-    The last exit is never closed: it is what everything falls back to. A band set by hand voids the certificate.
+    `closed` says why an exit decides nothing. GUARDRAIL: its answer is not wanted, so its stage need not run. AUDIT: it
+    is wanted, to be compared with the full model's. The last exit is never closed: it is what everything falls back to.
+    A band set by hand voids the certificate.
     """
 
     bands: tuple[ExitBand, ...]
@@ -72,12 +77,17 @@ class Cascade:
     def __init__(self, info: ModelInfo) -> None:
         self._info = info
         self._ok = info.classes.index(info.ok_class)
+        names = [stage.name for stage in info.stages]
+        self._giver = [None if stage.feeds_on is None else names.index(stage.feeds_on) for stage in info.stages]
 
     def judge(self, session: StagedSession, image: Image, policy: ExitPolicy) -> Verdict:
         """The verdict on `image`. Raises BadScoreError, or whatever the runtime raises: the caller holds the part."""
         session.begin(image)
         done: list[ExitScore] = []
+        needed = self._needed(policy)
         for index, stage in enumerate(self._info.stages):
+            if not needed[index]:
+                continue
             output = session.run(index)
             scores = checked_scores(output.scores, len(self._info.classes), stage.name)
             p_defect = min(max(1.0 - scores[self._ok], 0.0), 1.0)
@@ -90,6 +100,15 @@ class Cascade:
                 return self._verdict(outcome, stage.exit, defect, done, policy)
             done.append(ExitScore(stage.exit, p_defect, scores, output.latency_ms, reason or EscalationReason.UNSURE))
         return self._verdict(Outcome.UNDECIDED, None, None, done, policy)
+
+    def _needed(self, policy: ExitPolicy) -> tuple[bool, ...]:
+        """Per stage: whether a part that reaches it has it computed."""
+        needed = [reason is not EscalationReason.GUARDRAIL for reason in policy.closed]
+        for index in range(len(needed) - 1, 0, -1):  # from the end: a giver stands before its taker
+            giver = self._giver[index]
+            if needed[index] and giver is not None:
+                needed[giver] = True
+        return tuple(needed)
 
     def _defect(self, scores: Sequence[float]) -> str:
         """The likeliest of the classes that are not OK."""

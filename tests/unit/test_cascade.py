@@ -144,10 +144,37 @@ def test_an_error_of_the_runtime_reaches_the_caller() -> None:
 
 
 def test_full_model_only_closes_every_exit_but_the_last() -> None:
-    verdict = judged(classifier(OK, OK, NG), replace(RECIPE, full_model_only=True))
+    model = classifier(OK, OK, NG)
+    verdict = judged(model, replace(RECIPE, full_model_only=True))
     assert (verdict.outcome, verdict.exit) == (Outcome.NG, "full")
-    assert [s.escalated for s in verdict.exits] == [EscalationReason.GUARDRAIL, EscalationReason.GUARDRAIL, None]
+    assert [s.escalated for s in verdict.exits] == [None]
+    assert model.runs == [0, 0, 1], "a stage that neither decides nor feeds another costs nothing"
     assert verdict.certificate_hash == "c" * 64
+
+
+@pytest.mark.parametrize(
+    ("feeds", "runs"),
+    [({2: 1, 1: 0}, [1, 1, 1]), ({2: 0}, [1, 0, 1]), ({2: 1}, [0, 1, 1]), ({1: 0}, [0, 0, 1])],
+)
+def test_a_closed_exit_whose_features_are_needed_is_computed_and_decides_nothing(
+    feeds: dict[int, int], runs: list[int]
+) -> None:
+    model = FakeClassifier(lambda image: (OK, OK, NG), info=INFO, feeds=feeds)
+    verdict = judged(model, replace(RECIPE, full_model_only=True))
+    assert (verdict.outcome, verdict.exit) == (Outcome.NG, "full")
+    assert model.runs == runs
+    assert [s.exit for s in verdict.exits] == [exit_ for exit_, ran in zip(INFO.exits, runs, strict=True) if ran]
+    assert [s.escalated for s in verdict.exits[:-1]] == [EscalationReason.GUARDRAIL] * (sum(runs) - 1)
+
+
+def test_an_audited_part_gets_the_answer_of_the_exit_that_does_not_decide() -> None:
+    model = classifier(OK, OK, NG)
+    closed = (EscalationReason.AUDIT, EscalationReason.GUARDRAIL, None)
+    policy = replace(ExitPolicy.of(RECIPE, INFO), closed=closed)
+    verdict = Cascade(INFO).judge(model.session(), IMAGE, policy)
+    assert (verdict.outcome, verdict.exit) == (Outcome.NG, "full")
+    assert model.runs == [1, 0, 1]
+    assert [(s.exit, s.escalated) for s in verdict.exits] == [("front", EscalationReason.AUDIT), ("full", None)]
 
 
 def test_full_model_only_of_a_single_stage_closes_nothing() -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from inspector.adapters.openvino_runtime.manifest import Artefact, Manifest, Stage
+from inspector.adapters.openvino_runtime.manifest import IMAGE, Artefact, Manifest, Stage
 from inspector.domain.errors import ModelError
 from inspector.domain.exits import ExitBand
 from inspector.domain.model import ModelInfo, StageInfo
@@ -23,7 +23,13 @@ class ChosenStage:
     @property
     def info(self) -> StageInfo:
         return StageInfo(
-            self.stage.name, self.stage.exit, self.band, self.device, self.precision, self.artefact.names_class
+            name=self.stage.name,
+            exit=self.stage.exit,
+            band=self.band,
+            device=self.device,
+            precision=self.precision,
+            names_class=self.artefact.names_class,
+            feeds_on=None if self.stage.input == IMAGE else self.stage.input,
         )
 
 
