@@ -43,6 +43,7 @@ from inspector.domain.events import Topics
 from inspector.domain.message import OutboxMessage
 from inspector.domain.model import ModelInfo
 from inspector.domain.state import Health, Phase, StationState
+from inspector.pipeline.dispatch import PartSink
 from inspector.pipeline.line import InspectionLine
 from inspector.pipeline.rules import Rules
 from inspector.pipeline.supervision import Supervisor
@@ -110,7 +111,7 @@ class Station:
         self, closing: ExitStack, classifier: OpenVinoClassifier, store: SqlStore, source: FrameSource
     ) -> StationState:
         station = self._settings.station
-        topics = Topics(station.topic_path) if station.mqtt.enabled else None
+        topics = _topics(self._settings)
         publisher: MqttPublisher | None = None
         feed = ZmqFeed(
             station.feed.endpoint,
@@ -119,21 +120,14 @@ class Station:
             jpeg_encode=JpegEncoder(station.feed.jpeg_quality),
             clock=self._clock,
         )
-        line = InspectionLine(
+        line = make_line(
+            self._settings,
             source,
             classifier,
             store,
             clock=self._clock,
-            topics=topics,
-            station_id=station.station.id,
-            rules=Rules.of(self._settings.to_recipe(), classifier.info, self._settings.version),
             sinks=[feed.part],
             committed=lambda: publisher.notify() if publisher is not None else None,
-            workers=_workers(self._settings),
-            queue_parts=station.station.queue_parts,
-            group_parts=station.store.group_parts,
-            group_wait_s=station.store.group_wait_ms / 1000,
-            limit=station.source.parts or None,
         )
         if topics is not None:
             publisher = MqttPublisher(
@@ -374,16 +368,46 @@ def stops_on_signals(station: Station) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def load_classifier(settings: LoadedSettings) -> OpenVinoClassifier:
-    """The recipe's bundle, compiled and checked. Raises ModelError."""
+def load_classifier(settings: LoadedSettings, folder: Path | None = None) -> OpenVinoClassifier:
+    """The recipe's bundle, or the one in `folder`, compiled and checked. Raises ModelError."""
     # The recipe's bands are no matter of the bundle: they may change, or go, while it runs.
     return load_bundle(
-        settings.bundle_dir,
+        folder or settings.bundle_dir,
         choices=settings.to_recipe().stages,
         decode=decode_picture,
         cache_dir=settings.station.model.cache_dir,
-        inference_threads=_inference_threads(settings),
+        inference_threads=inference_threads(settings),
         hint="LATENCY" if settings.station.model.mode == "latency" else "THROUGHPUT",
+    )
+
+
+def make_line(
+    settings: LoadedSettings,
+    source: FrameSource,
+    classifier: OpenVinoClassifier,
+    store: SqlStore,
+    *,
+    clock: Clock,
+    sinks: Sequence[PartSink],
+    committed: Callable[[], None] = lambda: None,
+) -> InspectionLine:
+    """The line of `settings`, not yet started. `committed` is called after each transaction that wrote messages."""
+    station = settings.station
+    return InspectionLine(
+        source,
+        classifier,
+        store,
+        clock=clock,
+        topics=_topics(settings),
+        station_id=station.station.id,
+        rules=Rules.of(settings.to_recipe(), classifier.info, settings.version),
+        sinks=sinks,
+        committed=committed,
+        workers=workers(settings),
+        queue_parts=station.station.queue_parts,
+        group_parts=station.store.group_parts,
+        group_wait_s=station.store.group_wait_ms / 1000,
+        limit=station.source.parts or None,
     )
 
 
@@ -444,20 +468,24 @@ def free_disk_mb(file: Path | None) -> float | None:
         return None
 
 
-def _workers(settings: LoadedSettings) -> int:
-    """One core is left to camera, database and feed. A single part cannot use two workers."""
+def workers(settings: LoadedSettings) -> int:
+    """Parts judged at the same time: one core is left to camera, database and feed, and one part cannot use two workers."""
     if settings.station.station.workers:
         return settings.station.station.workers
     return 1 if settings.station.model.mode == "latency" else max(1, _cores() - 1)
 
 
-def _inference_threads(settings: LoadedSettings) -> int:
-    """LATENCY: all on one part, which pays up to a few threads; THROUGHPUT: one for each worker."""
+def inference_threads(settings: LoadedSettings) -> int:
+    """CPU threads of the models. LATENCY: all on one part, which pays up to a few; THROUGHPUT: one for each worker."""
     if settings.station.model.inference_threads:
         return settings.station.model.inference_threads
     if settings.station.model.mode == "latency":
         return min(max(1, _cores() - 1), _MOST_LATENCY_THREADS)
-    return _workers(settings)
+    return workers(settings)
+
+
+def _topics(settings: LoadedSettings) -> Topics | None:
+    return Topics(settings.station.topic_path) if settings.station.mqtt.enabled else None
 
 
 def _cores() -> int:
