@@ -9,12 +9,14 @@ Nothing is started, opened for writing or connected to; that is `doctor`'s busin
 import ipaddress
 import stat
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from inspector.domain.errors import ConfigError, ModelError, SourceError
 from inspector.domain.frame import ColorSpace
 from inspector.domain.model import ModelInfo
+from inspector.domain.recipe import Recipe
 from inspector.settings import (
     FolderSource,
     InvalidConfigError,
@@ -113,12 +115,25 @@ def _recipe_and_bundle(found: _Found, model: ModelInfo) -> None:
                 read_info(found.settings.bundle_dir, choices={name: choice})
             except ModelError as error:
                 found.in_recipe("stages", name, "precision", text=str(error))
-    if recipe.bands:
-        found.notes.append(f"the bands of {', '.join(recipe.bands)} are set by hand: this station runs uncertified")
-    elif model.certificate_hash is None:
-        found.notes.append(f"the bundle '{model.name}' brings no certificate: this station runs uncertified")
+    found.notes.append(_certificate_note(recipe, model, found.settings.bundle_dir))
     if recipe.full_model_only:
         found.notes.append("full_model_only is on: no part takes an early exit")
+
+
+def _certificate_note(recipe: Recipe, model: ModelInfo, folder: Path) -> str:
+    """What the bundle's certificate is worth where it runs as `recipe` says, on this machine."""
+    from inspector.adapters.openvino_runtime import read_info
+
+    with suppress(ModelError):  # told where it was found
+        model = read_info(folder, choices=recipe.stages)
+    status = model.certificate.with_hand_set(tuple(recipe.bands))
+    if status.is_certified:
+        return f"the bundle '{model.name}' is {status.sentence}"
+    if status.void is not None:
+        return f"this station runs {status.sentence}; certify the bundle anew (inspector certify), or undo the change"
+    if recipe.bands:
+        return f"the bands of {', '.join(recipe.bands)} are set by hand: this station runs uncertified"
+    return f"the bundle '{model.name}' brings no certificate: this station runs uncertified"
 
 
 def _unknown(chosen: Mapping[str, object], known: tuple[str, ...] | list[str]) -> Iterator[str]:

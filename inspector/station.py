@@ -59,8 +59,6 @@ _GRACE_S = 10.0
 """How long a stopping station waits for a database that is down before it gives up writing held parts."""
 _MOST_LATENCY_THREADS = 8
 
-UNCERTIFIED = "uncertified"
-
 _Show = Callable[[tuple[Health, ...], Phase], StationState]
 
 
@@ -155,6 +153,7 @@ class Station:
             configuration.started()
             _end_alarms_of_before(store, line, self._clock)
             log.info("run %s begins: %s, %s", line.run_id, source.name, _model_text(classifier))
+            _log_certificate(line)
             line.start()
             if publisher is not None:
                 publisher.start(_Outbox(store, line))
@@ -215,7 +214,7 @@ class Station:
             product=settings.recipe.product,
             config_version=line.rules.config_version,
             model=_model_text(classifier),
-            certificate=line.rules.policy.certificate_hash or UNCERTIFIED,
+            certificate=line.rules.policy.certificate.sentence,
             counts=line.ledger.counts(),
             exits=tally.exits(),
             defects=tally.defects(),
@@ -299,6 +298,7 @@ class _Configuration:
             if before.version != fresh.version:
                 self._record(before, f"changed: {', '.join(changed_keys(before, fresh))}")
                 log.info("settings %s are in force", fresh.short_version)
+                _log_certificate(self._line)
             self._line.alarms.clear(AlarmCode.CONFIG_REJECTED)
 
     def refused(self, error: ConfigError) -> None:
@@ -342,6 +342,12 @@ class _Commands:
         )
         self._line.dispatcher.record(entry)
         return {"state": alarm.state.value}
+
+
+def _log_certificate(line: InspectionLine) -> None:
+    """What the bands in force promise; a void certificate is a warning."""
+    certificate = line.rules.policy.certificate
+    log.log(logging.WARNING if certificate.void else logging.INFO, "%s", certificate.sentence)
 
 
 def _end_alarms_of_before(store: SqlStore, line: InspectionLine, clock: Clock) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 
 from inspector.domain.alarm import Alarm
 from inspector.domain.audit import AuditEntry
+from inspector.domain.certificate import CertificateStatus
 from inspector.domain.errors import InspectorError, ModelError, SourceError, StoreUnavailable
 from inspector.domain.exits import ExitBand
 from inspector.domain.frame import ColorSpace, Frame, Image, MissedFrame, SourceHealth, Trigger
@@ -186,7 +187,7 @@ def fake_model_info(
         name="fake",
         version="1",
         model_hash="0" * 64,
-        certificate_hash=None,
+        certificate=CertificateStatus.none(),
         input=InputSpec(height, width, color),
         classes=tuple(classes),
         ok_class=ok_class,

@@ -6,6 +6,15 @@ from datetime import datetime
 from PySide6.QtCore import QCoreApplication
 
 from inspector.domain.alarm import Alarm, AlarmCode
+from inspector.domain.certificate import (
+    CERTIFIED_BEFORE,
+    RELATIVE_ONLY,
+    UNCERTIFIED,
+    VOID_BEFORE,
+    Risk,
+    Truth,
+    VoidReason,
+)
 from inspector.domain.disposition import Action, HoldReason
 from inspector.domain.inspection import InspectedPart
 from ui.i18n import QT_TRANSLATE_NOOP, translate
@@ -102,6 +111,24 @@ EXITS: Mapping[str, str] = {
     "middle": QT_TRANSLATE_NOOP("Exit", "middle"),
     "full": QT_TRANSLATE_NOOP("Exit", "full"),
 }
+# What the station's sentence about its certificate is made of.
+CLAIM_WORDS: Mapping[str, str] = {
+    Risk.ADDED_ESCAPE: QT_TRANSLATE_NOOP("Certificate", "added escapes"),
+    Risk.ADDED_OVERKILL: QT_TRANSLATE_NOOP("Certificate", "added overkill"),
+    Risk.ADDED_MISNAMING: QT_TRANSLATE_NOOP("Certificate", "added misnaming"),
+    RELATIVE_ONLY: QT_TRANSLATE_NOOP("Certificate", "relative to the full model only"),
+    Truth.LABELS: QT_TRANSLATE_NOOP("Certificate", "labels"),
+}
+VOID_REASONS: Mapping[VoidReason, str] = {
+    VoidReason.BANDS: QT_TRANSLATE_NOOP("VoidReason", "a band was set by hand"),
+    VoidReason.STAGES: QT_TRANSLATE_NOOP("VoidReason", "other stages than certified"),
+    VoidReason.FILES: QT_TRANSLATE_NOOP("VoidReason", "a model file was changed"),
+    VoidReason.PRECISION: QT_TRANSLATE_NOOP("VoidReason", "another precision"),
+    VoidReason.DEVICE: QT_TRANSLATE_NOOP("VoidReason", "another device"),
+    VoidReason.CPU: QT_TRANSLATE_NOOP("VoidReason", "another kind of CPU"),
+    VoidReason.OPENVINO: QT_TRANSLATE_NOOP("VoidReason", "another OpenVINO"),
+    VoidReason.UNREADABLE: QT_TRANSLATE_NOOP("VoidReason", "it cannot be read"),
+}
 LIGHTS: Mapping[str, str] = {
     "camera": QT_TRANSLATE_NOOP("Light", "Camera"),
     "model": QT_TRANSLATE_NOOP("Light", "Model"),
@@ -142,7 +169,23 @@ def light(name: str) -> str:
 
 
 def certificate(sentence: str) -> str:
-    return translate("Certificate", "uncertified") if sentence == "uncertified" else sentence
+    """The station's sentence (`CertificateStatus.sentence`), shorter: what is promised, or why nothing is."""
+    if sentence == UNCERTIFIED:
+        return translate("Certificate", "uncertified")
+    if sentence.startswith(VOID_BEFORE):
+        told = sentence.removeprefix(VOID_BEFORE)
+        for reason, text in VOID_REASONS.items():
+            if told.startswith(reason.value):
+                shown = QCoreApplication.translate("VoidReason", text) + told.removeprefix(reason.value)
+                return translate("Certificate", "void: {reason}").format(reason=shown)
+    promise = sentence.removeprefix(CERTIFIED_BEFORE)
+    for phrase, text in CLAIM_WORDS.items():
+        promise = promise.replace(phrase, QCoreApplication.translate("Certificate", text))
+    return promise
+
+
+def is_certified(sentence: str) -> bool:
+    return not sentence.startswith(UNCERTIFIED)
 
 
 def verdict_reason(part: InspectedPart) -> str:

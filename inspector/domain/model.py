@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from inspector.domain.certificate import CertificateStatus
 from inspector.domain.exits import ExitBand
 from inspector.domain.frame import ColorSpace
 
@@ -40,17 +41,22 @@ class StageInfo:
 class ModelInfo:
     """A loaded bundle. `classes` is the order of every stage's scores; p_defect = 1 - p[ok_class].
 
-    `model_hash` is the SHA-256 (hex) of the manifest, which holds the hash of every other file.
+    `model_hash` is the SHA-256 (hex) of the manifest, which holds the hash of every other file. `certificate` says whether
+    one holds for the bundle as it runs.
     """
 
     name: str
     version: str
     model_hash: str
-    certificate_hash: str | None
+    certificate: CertificateStatus
     input: InputSpec
     classes: tuple[str, ...]
     ok_class: str
     stages: tuple[StageInfo, ...]
+
+    @property
+    def certificate_hash(self) -> str | None:
+        return self.certificate.hash
 
     @property
     def exits(self) -> tuple[str, ...]:

@@ -63,7 +63,7 @@ class Health:
 class StationState:
     """Everything that is not a single part. Times in ms are from captured picture to decided disposition.
 
-    `certificate` is a sentence for people: "uncertified" where none holds. `parts_per_s` is over the
+    `certificate` is a sentence for people, as `CertificateStatus` makes it. `parts_per_s` is over the
     last seconds. `escape`, `overkill` and `correct` (defective parts rejected plus good
     parts passed) count only parts whose truth is known.
     """

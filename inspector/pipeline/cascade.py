@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from inspector.domain.certificate import CertificateStatus
 from inspector.domain.errors import InspectorError
 from inspector.domain.exits import EscalationReason, ExitBand, ExitDecision, ExitScore
 from inspector.domain.frame import Image
@@ -48,14 +49,14 @@ class ExitPolicy:
 
     bands: tuple[ExitBand, ...]
     closed: tuple[EscalationReason | None, ...]
-    certificate_hash: str | None
+    certificate: CertificateStatus
 
     @classmethod
     def of(cls, recipe: Recipe, info: ModelInfo) -> "ExitPolicy":
         """The bundle's bands with the recipe's overrides. `full_model_only` closes every exit but the last."""
         bands = tuple(recipe.bands.get(stage.exit, stage.band) for stage in info.stages)
         early = EscalationReason.GUARDRAIL if recipe.full_model_only else None
-        certificate = None if recipe.bands else info.certificate_hash
+        certificate = info.certificate.with_hand_set(tuple(recipe.bands))
         return cls(bands, (early,) * (len(bands) - 1) + (None,), certificate)
 
 
@@ -118,4 +119,4 @@ class Cascade:
     def _verdict(
         self, outcome: Outcome, exit_name: str | None, defect: str | None, done: Sequence[ExitScore], policy: ExitPolicy
     ) -> Verdict:
-        return Verdict(outcome, exit_name, defect, tuple(done), self._info.model_hash, policy.certificate_hash)
+        return Verdict(outcome, exit_name, defect, tuple(done), self._info.model_hash, policy.certificate.hash)

@@ -12,6 +12,7 @@ from PySide6.QtGui import QImage
 from pytestqt.qtbot import QtBot
 
 from inspector.domain.alarm import AlarmCode, AlarmState
+from inspector.domain.certificate import CertificateStatus, VoidReason
 from inspector.domain.disposition import Action, HoldReason
 from inspector.domain.state import Counts, ExitCount, Fraction, Health, Phase
 from inspector.domain.truth import Label, Truth
@@ -195,8 +196,13 @@ def test_exit_shares_and_certificate(dashboard: Dashboard) -> None:
     mix = dashboard.page.exit_mix
     assert [run.text.replace("\u202f", " ") for run in mix.bar.runs()] == ["full 5.2 %", "middle 6.7 %", "front 88.1 %"]
     assert mix.certificate.whole == "certificate: uncertified"
-    dashboard.hears(a_state(certificate="added misses ≤ 0.1 % (95 %)"))
-    assert mix.certificate.whole == "certificate: added misses ≤ 0.1 % (95 %)"
+    header = dashboard.window.header
+    dashboard.hears(a_state(certificate="certified: added escapes ≤ 0.1 % (95 %), labels"))
+    assert mix.certificate.whole == "certificate: added escapes ≤ 0.1 % (95 %), labels"
+    assert (header._certificate._word.text(), header._certificate._mark.ok) == ("Certificate", True)
+    dashboard.hears(a_state(certificate=CertificateStatus.voided(VoidReason.CPU, "avx512_vnni").sentence))
+    assert mix.certificate.whole == "certificate: void: another kind of CPU (avx512_vnni)"
+    assert (header._certificate._word.text(), header._certificate._mark.ok) == ("uncertified", False)
 
 
 def test_a_single_exit_and_many_exits_fit(dashboard: Dashboard) -> None:

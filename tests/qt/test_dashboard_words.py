@@ -13,6 +13,14 @@ from PySide6.QtWidgets import QApplication
 
 from inspector.adapters.cameras.simulated_line import DEFECT_CLASSES
 from inspector.domain.alarm import AlarmCode
+from inspector.domain.certificate import (
+    RELATIVE_ONLY,
+    UNCERTIFIED,
+    CertificateStatus,
+    Risk,
+    Truth,
+    VoidReason,
+)
 from inspector.domain.disposition import Action, HoldReason
 from tests.support.station_values import a_part, an_alarm
 from ui import words
@@ -64,13 +72,38 @@ def test_the_simulators_defects_are_japanese(japanese: None, name: str) -> None:
     assert JAPANESE.search(words.defect(name))
 
 
+PROMISE = "certified: added escapes ≤ 0.1 %, added overkill ≤ 0.5 %, added misnaming ≤ 0.5 % (95 %), "
+
+
+def test_a_certificate_in_english(english: None) -> None:
+    assert words.certificate(PROMISE + Truth.LABELS) == PROMISE.removeprefix("certified: ") + "labels"
+    void = CertificateStatus.voided(VoidReason.PRECISION, "full: INT8 → FP32").sentence
+    assert words.certificate(void) == "void: another precision (full: INT8 → FP32)"
+    assert [words.is_certified(s) for s in (PROMISE, void, UNCERTIFIED)] == [True, False, False]
+
+
+def test_a_certificate_in_japanese(japanese: None) -> None:
+    assert words.certificate(PROMISE + RELATIVE_ONLY) == (
+        "追加見逃し ≤ 0.1 %, 追加過検出 ≤ 0.5 %, 追加の種類違い ≤ 0.5 % (95 %), フルモデルとの比較のみ"
+    )
+    assert words.certificate(PROMISE + Truth.LABELS).endswith("ラベル基準")
+    assert set(words.CLAIM_WORDS) == {*Risk, RELATIVE_ONLY, Truth.LABELS}
+
+
+@pytest.mark.parametrize("reason", VoidReason)
+def test_every_void_reason_is_japanese(japanese: None, reason: VoidReason) -> None:
+    text = words.certificate(CertificateStatus.voided(reason, "front").sentence)
+    assert text.startswith("無効: ")
+    assert text.endswith(" (front)")
+    assert JAPANESE.search(text.removeprefix("無効: "))
+
+
 def test_other_words(japanese: None) -> None:
     assert [words.action(action) for action in Action] == ["OK", "NG", "保留"]
     assert words.verdict_reason(a_part(1, Action.REJECT)) == "キズ"
     assert words.verdict_reason(a_part(1, Action.HOLD)) == "ピンぼけ"
     assert words.verdict_reason(a_part(1)) == ""
     assert words.certificate("uncertified") == "未認証"
-    assert words.certificate("added misses ≤ 0.1 %") == "added misses ≤ 0.1 %"
     assert words.defect("customer_own") == "customer own"
 
 

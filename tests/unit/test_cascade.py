@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from inspector.domain.certificate import CertificateStatus, VoidReason
 from inspector.domain.disposition import PASS, REJECT, Action, HoldReason
 from inspector.domain.errors import ModelError
 from inspector.domain.exits import CLOSED, EscalationReason, ExitBand
@@ -26,7 +27,7 @@ INFO = replace(
         classes=("scratch", "ok", "stain"),
         bands={"front": ExitBand(0.1, 0.9), "middle": ExitBand(0.2, 0.8), "full": ExitBand(0.4, 0.6)},
     ),
-    certificate_hash="c" * 64,
+    certificate=CertificateStatus("c" * 64, "certified: added escapes ≤ 0.1 % (95 %), labels"),
 )
 IMAGE = np.full(INFO.input.shape, 100, np.uint8)
 RECIPE = Recipe("r", "Bracket", "bundle")
@@ -188,6 +189,11 @@ def test_a_band_set_by_hand_holds_and_voids_the_certificate() -> None:
     verdict = judged(model, by_hand)
     assert verdict.exit == "middle"
     assert verdict.certificate_hash is None
+    voided = ExitPolicy.of(by_hand, INFO).certificate
+    assert voided.void is VoidReason.BANDS
+    assert voided.sentence == "uncertified: the certificate is void, because a band was set by hand (front)"
+    uncertified = replace(INFO, certificate=CertificateStatus.none())
+    assert ExitPolicy.of(by_hand, uncertified).certificate == CertificateStatus.none()
     assert ExitPolicy.of(by_hand, INFO).bands == (CLOSED, INFO.stages[1].band, INFO.stages[2].band)
 
 

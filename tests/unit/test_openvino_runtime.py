@@ -186,15 +186,7 @@ def test_no_thread_is_no_choice(bundle: Path) -> None:
     assert "thread" in refusal(bundle, inference_threads=0)
 
 
-# --- Bands and certificate -------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def certified(bundle: Path) -> Path:
-    (bundle / "certificate.json").write_text("{}", encoding="utf-8")
-    edit_manifest(bundle, lambda manifest: manifest.update(certificate="certificate.json"))
-    rehash(bundle)
-    return bundle
+# --- Bands (certificates: test_certificate.py) -----------------------------------------------------------------------
 
 
 def test_bands_come_from_the_chosen_artefact_or_the_recipe(bundle: Path) -> None:
@@ -214,13 +206,6 @@ def test_unknown_exit_in_the_recipe_names_the_known_ones(bundle: Path) -> None:
     text = refusal(bundle, bands={"last": ExitBand(0.3, 0.6)})
     assert "exit 'last'" in text
     assert "front, middle, full" in text
-
-
-def test_a_certificate_holds_only_for_what_was_certified(certified: Path) -> None:
-    assert read_info(certified).certificate_hash == "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
-    assert load(certified).info.certificate_hash == read_info(certified).certificate_hash
-    assert load(certified, bands={"front": ExitBand(0.01, 0.99)}).info.certificate_hash is None
-    assert load(certified, choices={"full": StageChoice(precision="INT8")}).info.certificate_hash is None
 
 
 # --- Files -----------------------------------------------------------------------------------------------------------

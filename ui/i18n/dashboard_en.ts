@@ -136,8 +136,32 @@
 <context>
     <name>Certificate</name>
     <message>
+        <source>added escapes</source>
+        <translation>added escapes</translation>
+    </message>
+    <message>
+        <source>added overkill</source>
+        <translation>added overkill</translation>
+    </message>
+    <message>
+        <source>added misnaming</source>
+        <translation>added misnaming</translation>
+    </message>
+    <message>
+        <source>relative to the full model only</source>
+        <translation>relative to the full model only</translation>
+    </message>
+    <message>
+        <source>labels</source>
+        <translation>labels</translation>
+    </message>
+    <message>
         <source>uncertified</source>
         <translation>uncertified</translation>
+    </message>
+    <message>
+        <source>void: {reason}</source>
+        <translation>void: {reason}</translation>
     </message>
 </context>
 <context>
@@ -633,6 +657,41 @@ INSPECTED</translation>
     <message>
         <source>Not acknowledged: {reason}</source>
         <translation>Not acknowledged: {reason}</translation>
+    </message>
+</context>
+<context>
+    <name>VoidReason</name>
+    <message>
+        <source>a band was set by hand</source>
+        <translation>a band was set by hand</translation>
+    </message>
+    <message>
+        <source>other stages than certified</source>
+        <translation>other stages than certified</translation>
+    </message>
+    <message>
+        <source>a model file was changed</source>
+        <translation>a model file was changed</translation>
+    </message>
+    <message>
+        <source>another precision</source>
+        <translation>another precision</translation>
+    </message>
+    <message>
+        <source>another device</source>
+        <translation>another device</translation>
+    </message>
+    <message>
+        <source>another kind of CPU</source>
+        <translation>another kind of CPU</translation>
+    </message>
+    <message>
+        <source>another OpenVINO</source>
+        <translation>another OpenVINO</translation>
+    </message>
+    <message>
+        <source>it cannot be read</source>
+        <translation>it cannot be read</translation>
     </message>
 </context>
 <context>

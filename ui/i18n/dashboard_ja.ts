@@ -136,8 +136,32 @@
 <context>
     <name>Certificate</name>
     <message>
+        <source>added escapes</source>
+        <translation>追加見逃し</translation>
+    </message>
+    <message>
+        <source>added overkill</source>
+        <translation>追加過検出</translation>
+    </message>
+    <message>
+        <source>added misnaming</source>
+        <translation>追加の種類違い</translation>
+    </message>
+    <message>
+        <source>relative to the full model only</source>
+        <translation>フルモデルとの比較のみ</translation>
+    </message>
+    <message>
+        <source>labels</source>
+        <translation>ラベル基準</translation>
+    </message>
+    <message>
         <source>uncertified</source>
         <translation>未認証</translation>
+    </message>
+    <message>
+        <source>void: {reason}</source>
+        <translation>無効: {reason}</translation>
     </message>
 </context>
 <context>
@@ -632,6 +656,41 @@ INSPECTED</source>
     <message>
         <source>Not acknowledged: {reason}</source>
         <translation>確認できませんでした: {reason}</translation>
+    </message>
+</context>
+<context>
+    <name>VoidReason</name>
+    <message>
+        <source>a band was set by hand</source>
+        <translation>しきい値が手動で設定された</translation>
+    </message>
+    <message>
+        <source>other stages than certified</source>
+        <translation>認証時と段の構成が異なる</translation>
+    </message>
+    <message>
+        <source>a model file was changed</source>
+        <translation>モデルファイルが変更された</translation>
+    </message>
+    <message>
+        <source>another precision</source>
+        <translation>演算精度が異なる</translation>
+    </message>
+    <message>
+        <source>another device</source>
+        <translation>デバイスが異なる</translation>
+    </message>
+    <message>
+        <source>another kind of CPU</source>
+        <translation>CPUの種類が異なる</translation>
+    </message>
+    <message>
+        <source>another OpenVINO</source>
+        <translation>OpenVINOの版が異なる</translation>
+    </message>
+    <message>
+        <source>it cannot be read</source>
+        <translation>証明書を読み取れない</translation>
     </message>
 </context>
 <context>

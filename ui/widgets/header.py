@@ -6,6 +6,7 @@ from PySide6.QtCore import QRectF
 from PySide6.QtGui import QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
+from inspector.domain.certificate import UNCERTIFIED
 from inspector.domain.inspection import InspectedPart
 from inspector.domain.state import Health, StationState
 from ui import words
@@ -147,13 +148,13 @@ class Header(Panel):
                 word = f"{word} {words.number(state.mqtt_queued)}"
             light.show_health(word, value.ok if self._is_live else None, value.detail)
             light.show()
-        # A missing certificate is no fault, so no warning triangle: it is said plainly, in words.
+        # A missing certificate is no fault, so no warning triangle: it is said plainly, in words. A void one is a change
+        # that somebody should know of.
         sentence = state.certificate if state else ""
-        is_certified = bool(sentence) and sentence != "uncertified"
-        word = translate("Header", "Certificate") if is_certified or not state else words.certificate(sentence)
-        self._certificate.show_health(
-            word, True if is_certified and self._is_live else None, words.certificate(sentence)
-        )
+        is_certified = bool(sentence) and words.is_certified(sentence)
+        word = translate("Header", "Certificate") if is_certified or not state else words.certificate(UNCERTIFIED)
+        known = None if sentence in ("", UNCERTIFIED) else is_certified
+        self._certificate.show_health(word, known if self._is_live else None, words.certificate(sentence))
 
     def _switch_language(self) -> None:
         self.look.set_language(Language.ENGLISH if self.look.language is Language.JAPANESE else Language.JAPANESE)

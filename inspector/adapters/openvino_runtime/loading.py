@@ -3,17 +3,19 @@
 Any doubt on the way is a ModelError: a station without a model does not start, a station with a wrong one would.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from inspector.adapters.openvino_runtime.artefact import check_seams, compile_stage
 from inspector.adapters.openvino_runtime.cache import BlobCache
+from inspector.adapters.openvino_runtime.certificates import binding_of, certificate_status
 from inspector.adapters.openvino_runtime.classifier import OpenVinoClassifier
 from inspector.adapters.openvino_runtime.devices import Hint, candidates
 from inspector.adapters.openvino_runtime.golden import Decode, check_golden
 from inspector.adapters.openvino_runtime.integrity import BundleFiles
-from inspector.adapters.openvino_runtime.manifest import read_manifest
-from inspector.adapters.openvino_runtime.selection import choose_stages, describe
+from inspector.adapters.openvino_runtime.manifest import Manifest, read_manifest
+from inspector.adapters.openvino_runtime.selection import ChosenStage, choose_stages, describe
+from inspector.domain.certificate import CertificateStatus
 from inspector.domain.errors import ModelError
 from inspector.domain.exits import ExitBand
 from inspector.domain.model import ModelInfo
@@ -54,7 +56,8 @@ def load_bundle(
             compile_stage(files, manifest, stage, cache, threads=inference_threads, hint=hint) for stage in chosen
         )
         check_seams(manifest, stages)
-        info = describe(manifest, model_hash, [stage.chosen for stage in stages], bands_edited=bool(bands))
+        running = [stage.chosen for stage in stages]
+        info = describe(manifest, model_hash, running, _certificate(files, manifest, running, bands or {}))
         classifier = OpenVinoClassifier(info, stages, cache.warnings)
         check_golden(classifier.session(), files, manifest, stages, decode)
         return classifier
@@ -83,6 +86,17 @@ def read_info(
     exist is told by `load_bundle` and `available_devices`. Raises ModelError as `load_bundle` does.
     """
     manifest, model_hash = read_manifest(folder)
-    BundleFiles(folder, manifest.files).verify_all()
+    files = BundleFiles(folder, manifest.files)
+    files.verify_all()
     chosen = choose_stages(manifest, choices or {}, bands or {})
-    return describe(manifest, model_hash, chosen, bands_edited=bool(bands))
+    return describe(manifest, model_hash, chosen, _certificate(files, manifest, chosen, bands or {}))
+
+
+def _certificate(
+    files: BundleFiles, manifest: Manifest, chosen: Sequence[ChosenStage], bands: Mapping[str, ExitBand]
+) -> CertificateStatus:
+    """Whether the bundle's certificate holds when it runs like this."""
+    name = manifest.certificate
+    if name is None:
+        return CertificateStatus.none()
+    return certificate_status(files.read(name), manifest.files[name], binding_of(manifest, chosen), tuple(bands))

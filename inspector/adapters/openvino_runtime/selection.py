@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from inspector.adapters.openvino_runtime.manifest import IMAGE, Artefact, Manifest, Stage
+from inspector.domain.certificate import CertificateStatus
 from inspector.domain.errors import ModelError
 from inspector.domain.exits import ExitBand
 from inspector.domain.model import ModelInfo, StageInfo
@@ -45,17 +46,15 @@ def choose_stages(
     return tuple(_choose(manifest, stage, choices.get(stage.name, StageChoice()), bands) for stage in manifest.stages)
 
 
-def describe(manifest: Manifest, model_hash: str, chosen: Sequence[ChosenStage], *, bands_edited: bool) -> ModelInfo:
-    """What the bundle says of itself when it runs like this.
-
-    A certificate holds for the bundle's own bands and default precisions; anything else is uncertified.
-    """
-    certified = not bands_edited and all(stage.precision == stage.stage.default_precision for stage in chosen)
+def describe(
+    manifest: Manifest, model_hash: str, chosen: Sequence[ChosenStage], certificate: CertificateStatus
+) -> ModelInfo:
+    """What the bundle says of itself when it runs like this."""
     return ModelInfo(
         name=manifest.name,
         version=manifest.version,
         model_hash=model_hash,
-        certificate_hash=manifest.files[manifest.certificate] if manifest.certificate and certified else None,
+        certificate=certificate,
         input=manifest.input.spec(),
         classes=manifest.classes,
         ok_class=manifest.ok_class,
