@@ -104,6 +104,39 @@ def dashboard_command(config: Path, language: str, theme: str) -> None:
     sys.exit(run_dashboard(feed.endpoint, feed.command_endpoint, language=language, theme=theme))
 
 
+@commands.command("bench")
+@click.argument("bundle", type=_CONFIG)
+@click.argument("dataset", type=_CONFIG)
+@click.option("--split", type=click.Choice(["train", "calib", "test"]), default="test", show_default=True)
+@click.option("--rounds", type=click.IntRange(1, 1000), default=7, show_default=True, help="Each runs every variant.")
+@click.option("--threads", type=click.IntRange(1, 256), help="CPU threads of the models; by default as a station's.")
+@click.option("--workers", type=click.IntRange(1, 64), help="Parts judged at the same time; by default as a station's.")
+@_JSON
+def bench_command(
+    bundle: Path,
+    dataset: Path,
+    split: str,
+    rounds: int,
+    threads: int | None,
+    workers: int | None,
+    json_file: Path | None,
+) -> None:
+    """Measure how fast a station is with BUNDLE on DATASET: full FP32, full INT8, dynamic and the compute limit."""
+    from inspector.terminal import progress_bar
+    from inspector.workshop.bench import measure
+    from inspector.workshop.bench_report import print_report, report_of
+    from inspector.workshop.dataset import Split
+
+    _log_to_stderr("WARNING")
+    with progress_bar() as progress:
+        found = measure(
+            bundle, dataset, split=Split(split), rounds=rounds, threads=threads, parallel=workers, progress=progress
+        )
+    report = report_of(found, bundle, dataset)
+    print_report(report)
+    _write_json(report, json_file)
+
+
 def _log_to_stderr(level: str) -> None:
     logging.basicConfig(level=level, format=_LOG_FORMAT)
     logging.getLogger("alembic").setLevel(logging.WARNING)  # it reports every start at INFO
@@ -126,9 +159,13 @@ def _close(summary: Mapping[str, Any], json_file: Path | None) -> None:
     from inspector.terminal import print_summary
 
     print_summary(summary)
+    _write_json(summary, json_file)
+
+
+def _write_json(values: Mapping[str, Any], json_file: Path | None) -> None:
     if json_file is not None:
         try:
-            json_file.write_text(json.dumps(summary, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+            json_file.write_text(json.dumps(values, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         except OSError as error:
             raise InspectorError(
                 f"--json {json_file} cannot be written ({error.strerror}); name another file"
