@@ -180,26 +180,27 @@ def prepared(network: ov.Model, preparation: Preparation, spec: InputSpec) -> ov
 
 
 def _read(file: Path) -> tuple[ov.Model, str]:
-    weights = file.with_suffix(".bin")
-    if file.suffix.lower() not in (".xml", ".onnx"):
+    """The network as it is in `file`, and the SHA-256 of its bytes."""
+    suffix, weights_file = file.suffix.lower(), file.with_suffix(".bin")
+    if suffix not in (".xml", ".onnx"):
         raise ModelError(f"{file} is neither OpenVINO IR (.xml) nor ONNX (.onnx); export the model to one of them")
     if not file.is_file():
         raise ModelError(f"{file} is missing; give the path of the model's .xml or .onnx file")
-    parts = [file]
-    if file.suffix.lower() == ".xml":
-        if not weights.is_file():
-            raise ModelError(f"{weights} is missing; copy it beside {file.name}, it holds the model's weights")
-        parts.append(weights)
-    digest = hashlib.sha256()
+    if suffix == ".xml" and not weights_file.is_file():
+        raise ModelError(f"{weights_file} is missing; copy it beside {file.name}, it holds the model's weights")
     try:
-        for part in parts:
-            with part.open("rb") as stream:
-                while block := stream.read(1 << 20):
-                    digest.update(block)
-        network: ov.Model = core().read_model(file)
+        content = file.read_bytes()
+        if suffix == ".onnx":
+            # By its path: large models keep their weights in files beside it.
+            return core().read_model(file), hashlib.sha256(content).hexdigest()
+        if not content.lstrip().startswith((b"<?xml", b"<net")):
+            raise ValueError("it holds no XML")
+        # From bytes in memory: a mapped file that somebody rewrites meanwhile would end the process.
+        weights = weights_file.read_bytes()
+        network: ov.Model = core().read_model(content.decode(), ov.Tensor(np.frombuffer(weights, np.uint8)))
+        return network, hashlib.sha256(content + weights).hexdigest()
     except (OSError, RuntimeError, ValueError) as error:
         raise ModelError(f"{file} cannot be read by OpenVINO ({_reason(error)}); export the model again") from error
-    return network, digest.hexdigest()
 
 
 def _check_ports(network: ov.Model, file: Path, notes: list[str]) -> None:
