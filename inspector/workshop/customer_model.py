@@ -40,6 +40,15 @@ _EXPLAINING = frozenset({"saliency_map", "feature_vector"})
 """Further outputs that OTX and Geti write for people; nothing here needs them."""
 
 _PREPROCESSING_KEYS = ("mean_values", "scale_values", "reverse_input_channels", "resize_type", "model_type")
+_OTHER_KEYS = (
+    "labels",
+    "label_info",
+    "pad_value",
+    "intensity_mode",
+    "intensity_max_value",
+    "multilabel",
+    "hierarchical",
+)
 _EMPTY_LABEL = "otx_empty_lbl"
 _BGR_TO_GREY = (0.114, 0.587, 0.299)
 _SIDEWAYS = frozenset({"Reshape", "Squeeze", "Unsqueeze", "Convert", "Transpose"})
@@ -144,7 +153,7 @@ def read_customer_model(
     _check_ports(network, file, notes)
     preparation = _preparation(network, file, spec, options, told, notes)
     _fix_shape(network, file, preparation)
-    outputs = _class_count(network, file)
+    outputs = _class_count(network, file, told)
     named = _classes(file, outputs, classes, told, notes)
     ok_class = _ok_class(named, options)
     model = prepared(network, replace(preparation, adds_softmax=False), spec)
@@ -256,17 +265,14 @@ def _preparation(
             "such as 224x224"
         )
     preparation = Preparation(layout, size, shape[layout.index("C")].get_length())
+    preparation = replace(preparation, order=_order(preparation, is_u8, options, told, notes))
     if is_u8:
-        return _own_preprocessing(preparation, file, options, notes)
-    told_any = any(key in told for key in _PREPROCESSING_KEYS)
-    order = options.channels
-    if order is None and told_any:
-        order = ChannelOrder.RGB if _is_true(told.get("reverse_input_channels", "")) else ChannelOrder.BGR
-        notes.append(f"model_info in the model says {order.upper()} channels")
-    elif order is None and preparation.channels == 3:
-        order = ChannelOrder.RGB
-        notes.append("the model does not tell its channel order: RGB was assumed, give --channels bgr otherwise")
-    mean, scale = _mean_and_scale(network, file, options, told if told_any else None, notes)
+        # It scales by itself, and the rest of what model_info says is in it already.
+        if options.mean is not None or options.scale is not None:
+            raise ConfigError(f"{file} takes u8 pictures and scales them itself; leave --mean and --scale out")
+        notes.append("the model takes u8 pictures, so its own preprocessing was taken as it is")
+        return replace(preparation, resize=options.resize or Resize.STRETCH)
+    mean, scale = _mean_and_scale(network, file, options, told, notes)
     for name, values in (("mean", mean), ("scale", scale)):
         if len(values) not in (1, preparation.channels):
             raise ConfigError(
@@ -275,7 +281,6 @@ def _preparation(
             )
     return replace(
         preparation,
-        order=order or ChannelOrder.BGR,
         resize=options.resize or _told_resize(file, told, notes),
         pad_value=_numbers(told.get("pad_value", "0"), file, "pad_value")[0],
         mean=mean,
@@ -283,28 +288,51 @@ def _preparation(
     )
 
 
-def _own_preprocessing(preparation: Preparation, file: Path, options: ModelOptions, notes: list[str]) -> Preparation:
-    """For a network that takes u8: it scales by itself, and what model_info says is in it already."""
-    if options.mean is not None or options.scale is not None:
-        raise ConfigError(f"{file} takes u8 pictures and scales them itself; leave --mean and --scale out")
-    notes.append("the model takes u8 pictures, so its own preprocessing was taken as it is")
-    return replace(preparation, order=options.channels or ChannelOrder.BGR, resize=options.resize or Resize.STRETCH)
+def _order(
+    preparation: Preparation, is_u8: bool, options: ModelOptions, told: Mapping[str, str], notes: list[str]
+) -> ChannelOrder:
+    if options.channels is not None:
+        return options.channels
+    if preparation.channels == 1:
+        return ChannelOrder.BGR
+    reverses = told.get("reverse_input_channels", "").lower() in ("true", "yes", "1")
+    if "label_info" in told and not reverses:
+        # OTX from version 2 and Geti feed RGB pictures, so they have nothing to reverse.
+        notes.append("OTX or Geti wrote the model, which train on RGB: give --channels bgr if this one was not")
+        return ChannelOrder.RGB
+    if is_u8:
+        return ChannelOrder.BGR
+    if any(key in told for key in _PREPROCESSING_KEYS):
+        order = ChannelOrder.RGB if reverses else ChannelOrder.BGR
+        notes.append(f"model_info in the model says {order.upper()} channels")
+        return order
+    notes.append("the model does not tell its channel order: RGB was assumed, give --channels bgr otherwise")
+    return ChannelOrder.RGB
 
 
 def _mean_and_scale(
-    network: ov.Model, file: Path, options: ModelOptions, told: Mapping[str, str] | None, notes: list[str]
+    network: ov.Model, file: Path, options: ModelOptions, told: Mapping[str, str], notes: list[str]
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
     if options.mean is not None or options.scale is not None:
         mean, scale = options.mean or (0.0,), options.scale or (1.0,)
         if max(scale) < 1.0:
             notes.append("mean and scale were taken for levels of 0 to 1, since the scale is below 1")
-            mean, scale = tuple(255.0 * value for value in mean), tuple(255.0 * value for value in scale)
+            mean, scale = _times(255.0, mean), _times(255.0, scale)
         return mean, scale
-    if told is not None:
+    if any(key in told for key in _PREPROCESSING_KEYS):
         mean = _numbers(told.get("mean_values", "0"), file, "mean_values")
         scale = _numbers(told.get("scale_values", "1"), file, "scale_values")
+        mode = told.get("intensity_mode", "none")
         if min(scale) <= 0:
-            raise ModelError(f"{file} says scale_values {scale} in model_info, which must be positive; give --scale")
+            raise ModelError(f"{file} says scale_values {_text(scale)} in model_info, not above 0; give --scale")
+        if mode not in ("none", "scale_to_unit"):
+            raise ModelError(
+                f"{file} says intensity_mode '{mode}' in model_info, which is not supported; give --mean and --scale "
+                "if levels of 0 to 255 will do"
+            )
+        if mode == "scale_to_unit":
+            top = _numbers(told.get("intensity_max_value", "255"), file, "intensity_max_value")[0]
+            mean, scale = _times(top, mean), _times(top, scale)
         notes.append(f"model_info in the model says mean {_text(mean)} and scale {_text(scale)}")
         return mean, scale
     if _scales_itself(network):
@@ -377,7 +405,7 @@ def _fix_shape(network: ov.Model, file: Path, preparation: Preparation) -> None:
         ) from error
 
 
-def _class_count(network: ov.Model, file: Path) -> int:
+def _class_count(network: ov.Model, file: Path, told: Mapping[str, str]) -> int:
     """K of an output [1, K] (or [1, K, 1, 1]); ModelError for everything else."""
     output = network.output(0)
     shape = output.get_partial_shape()
@@ -387,15 +415,14 @@ def _class_count(network: ov.Model, file: Path) -> int:
             f"{file} gives {_port_text(output)}, a classifier gives one score per class [1,K]; detectors and "
             "segmentation are not supported"
         )
-    ends = _ends_in(output.get_node().input_value(0))
     if sizes[1] == 1:
         raise ModelError(
             f"{file} gives one number per picture, not one score per class; export it with two outputs (good, defect)"
         )
-    if ends == "Sigmoid":
-        raise ModelError(
-            f"{file} ends in a sigmoid, so its classes do not exclude each other; train and export it with a softmax"
-        )
+    several = [key for key in ("multilabel", "hierarchical") if told.get(key, "").lower() == "true"]
+    if several or _ends_in(output.get_node().input_value(0)) == "Sigmoid":
+        why = f"is {several[0]} as its model_info says" if several else "ends in a sigmoid"
+        raise ModelError(f"{file} {why}, so its classes do not exclude each other; train and export it with a softmax")
     return sizes[1]
 
 
@@ -438,7 +465,7 @@ def _ok_class(classes: tuple[str, ...], options: ModelOptions) -> str:
 def _model_info(network: ov.Model) -> dict[str, str]:
     """What OpenVINO Model API, Geti or OTX wrote: rt_info "model_info" of an IR, metadata "model_info KEY" of an ONNX."""
     found: dict[str, str] = {}
-    for key in (*_PREPROCESSING_KEYS, "labels", "pad_value"):
+    for key in (*_PREPROCESSING_KEYS, *_OTHER_KEYS):
         for path in (["model_info", key], ["framework", f"model_info {key}"]):
             if network.has_rt_info(path):
                 found[key] = str(network.get_rt_info(path).astype(str)).strip()
@@ -470,8 +497,8 @@ def _numbers(text: str, file: Path, key: str) -> tuple[float, ...]:
     return values
 
 
-def _is_true(text: str) -> bool:
-    return text.lower() in ("true", "yes", "1")
+def _times(factor: float, values: tuple[float, ...]) -> tuple[float, ...]:
+    return tuple(factor * value for value in values)
 
 
 def _picture_steps(image: ov.Output, preparation: Preparation, spec: InputSpec, kind: ov.Type) -> ov.Output:

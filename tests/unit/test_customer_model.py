@@ -173,6 +173,17 @@ def test_what_model_info_says_holds_unless_an_option_says_otherwise(tmp_path: Pa
     assert forced.preparation == Preparation("NCHW", (32, 48), 3, ChannelOrder.BGR, Resize.CROP, 114.0, (5.0,), (6.0,))
 
 
+def test_otx_and_geti_feed_rgb_and_have_nothing_to_reverse(tmp_path: Path) -> None:
+    told = {"reverse_input_channels": "False", "mean_values": "0.485 0.456 0.406", "scale_values": "0.229 0.224 0.225"}
+    told |= {"labels": "good scratch dent otx_empty_lbl", "label_info": '{"label_names": []}'}
+    told |= {"intensity_mode": "scale_to_unit", "intensity_max_value": "255"}
+    model = read(saved(networks.mobile(), tmp_path, **told))
+    assert model.preparation.order is ChannelOrder.RGB
+    assert model.preparation.mean == pytest.approx((123.675, 116.28, 103.53))
+    assert model.preparation.scale == pytest.approx((58.395, 57.12, 57.375))
+    assert model.classes == ("good", "scratch", "dent")
+
+
 def test_what_is_assumed_is_said(tmp_path: Path) -> None:
     model = read(saved(networks.mobile(), tmp_path))
     assert (model.preparation.order, model.preparation.scale) == (ChannelOrder.RGB, (255.0,))
@@ -343,6 +354,8 @@ def test_a_size_that_the_network_does_not_take_is_refused(tmp_path: Path) -> Non
         ({"mean_values": "many"}, ModelError, "says mean_values 'many'"),
         ({"mean_values": "1 2"}, ConfigError, "mean has 2 values"),
         ({"scale_values": "0"}, ModelError, "scale_values"),
+        ({"multilabel": "True"}, ModelError, "is multilabel as its model_info says"),
+        ({"mean_values": "0", "intensity_mode": "window"}, ModelError, "intensity_mode 'window'"),
         ({"resize_type": "tiles"}, ModelError, "resize_type 'tiles'"),
     ],
 )
