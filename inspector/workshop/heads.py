@@ -64,7 +64,7 @@ def pooled_model(prefix: ov.Model) -> ov.Model:
     """`prefix` (giving "features") with all poolings of its features as its only output, "pooled" f32 [1, 3 C]: mean,
     maximum and deviation one behind the other, so that a smaller pooling is the first columns."""
     clone = prefix.clone()
-    pooled = _pooled(clone.get_results()[0].input_value(0), Pooling.MEAN_MAX_DEVIATION)
+    pooled = pooled_features(clone.get_results()[0].input_value(0), Pooling.MEAN_MAX_DEVIATION)
     pooled.get_tensor().set_names({POOLED_NAME})
     model = ov.Model([op.result(pooled)], clone.get_parameters(), prefix.get_friendly_name())
     name_uniquely(model)
@@ -78,7 +78,7 @@ def with_head(prefix: ov.Model, head: Head, *, gives_features: bool) -> ov.Model
     """
     clone = prefix.clone()
     features = clone.get_results()[0].input_value(0)
-    pooled = _pooled(features, head.pooling)
+    pooled = pooled_features(features, head.pooling)
     if tuple(pooled.get_shape()) != (1, len(head.centre)):
         raise ValueError(f"the head takes {len(head.centre)} pooled values, these features give {pooled.get_shape()}")
     centred = op.subtract(pooled, op.constant(head.centre[np.newaxis]))
@@ -128,7 +128,7 @@ def fit_head(pooled: NDArray[np.float32], answers: NDArray[np.floating], pooling
     return Head(pooling, centre, weight.astype(np.float32), found[columns * classes :].astype(np.float32))
 
 
-def _pooled(features: ov.Output, pooling: Pooling) -> ov.Output:
+def pooled_features(features: ov.Output, pooling: Pooling) -> ov.Output:
     """f32 [1, vectors * C]. [1, C, H, W] is pooled over the places, [1, T, C] over the tokens."""
     axes = np.array([2, 3] if len(features.get_partial_shape()) == 4 else [1], np.int64)
     values = features if features.get_element_type() == ov.Type.f32 else op.convert(features, "f32").output(0)
