@@ -15,6 +15,7 @@ from inspector.pipeline.summary import summary_of
 
 _CONFIG = click.Path(path_type=Path)
 _JSON = click.option("--json", "json_file", type=_CONFIG, help="Also write the closing summary to this file.")
+_SHARE = click.FloatRange(0, 1, min_open=True, max_open=True)
 _LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
@@ -133,6 +134,72 @@ def bench_command(
             bundle, dataset, split=Split(split), rounds=rounds, threads=threads, parallel=workers, progress=progress
         )
     report = report_of(found, bundle, dataset)
+    print_report(report)
+    _write_json(report, json_file)
+
+
+@commands.command("certify")
+@click.argument("bundle", type=_CONFIG)
+@click.argument("dataset", type=_CONFIG)
+@click.option("--max-added-escape", type=_SHARE, required=True, help="Defective parts passed more, such as 0.001.")
+@click.option("--max-added-overkill", type=_SHARE, required=True, help="Good parts rejected more, such as 0.005.")
+@click.option("--max-misnamed", type=_SHARE, help="Defects named otherwise; by default as --max-added-overkill.")
+@click.option("--confidence", type=_SHARE, default=0.95, show_default=True)
+@click.option("--unlabelled", is_flag=True, help="The truth is the full model's own answer.")
+@click.option("--ok-class", default="ok", show_default=True, help="The data set's folder of good parts.")
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=7, show_default=True, help="Draws frames of groups.")
+def certify_command(
+    bundle: Path,
+    dataset: Path,
+    max_added_escape: float,
+    max_added_overkill: float,
+    max_misnamed: float | None,
+    confidence: float,
+    unlabelled: bool,
+    ok_class: str,
+    seed: int,
+) -> None:
+    """Prove on DATASET how many errors BUNDLE's early exits add at most, and write the certificate into BUNDLE."""
+    from inspector.terminal import progress_bar
+    from inspector.workshop.certify import Wanted, certify, print_certified
+
+    _log_to_stderr("WARNING")
+    wanted = Wanted(max_added_escape, max_added_overkill, confidence, max_misnamed)
+    with progress_bar() as progress:
+        certified = certify(
+            bundle, dataset, wanted, unlabelled=unlabelled, ok_class=ok_class, seed=seed, progress=progress
+        )
+    print_certified(certified)
+
+
+@commands.command("evaluate")
+@click.argument("bundle", type=_CONFIG)
+@click.argument("dataset", type=_CONFIG)
+@click.option("--split", type=click.Choice(["train", "calib", "test"]), default="test", show_default=True)
+@click.option("--confidence", type=_SHARE, default=0.95, show_default=True, help="Of the upper limits.")
+@click.option("--unlabelled", is_flag=True, help="The truth is the full model's own answer.")
+@click.option("--ok-class", default="ok", show_default=True, help="The data set's folder of good parts.")
+@_JSON
+def evaluate_command(
+    bundle: Path,
+    dataset: Path,
+    split: str,
+    confidence: float,
+    unlabelled: bool,
+    ok_class: str,
+    json_file: Path | None,
+) -> None:
+    """Quality of the full model and of the early-exit cascade of BUNDLE on one split of DATASET."""
+    from inspector.terminal import progress_bar
+    from inspector.workshop.dataset import Split
+    from inspector.workshop.evaluate import evaluate, print_report, report_of
+
+    _log_to_stderr("WARNING")
+    with progress_bar() as progress:
+        found = evaluate(
+            bundle, dataset, split=Split(split), unlabelled=unlabelled, ok_class=ok_class, progress=progress
+        )
+    report = report_of(found, bundle, dataset, confidence)
     print_report(report)
     _write_json(report, json_file)
 

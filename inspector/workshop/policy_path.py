@@ -52,13 +52,16 @@ class PathShape:
             raise ValueError(f"a path has at least one margin and no negative allowance, got {self}")
 
 
+DEFAULT_SHAPE = PathShape()
+
+
 def policy_path(
     exits: Sequence[EarlyExit],
     full_answers: NDArray[np.int64],
     ok_index: int,
     *,
     names_matter: bool,
-    shape: PathShape = PathShape(),
+    shape: PathShape = DEFAULT_SHAPE,
 ) -> tuple[Policy, ...]:
     """The policies, safest first: the first has every exit closed, repeated ones are left out.
 

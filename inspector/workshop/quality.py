@@ -111,11 +111,15 @@ def exit_use(result: CascadeResult, labels: NDArray[np.int64], ok_index: int, na
 
 def auroc(scores: Scores, labels: NDArray[np.int64], ok_index: int) -> float:
     """Area under the ROC curve of p_defect for NG against OK (Mann-Whitney); nan when one side is missing."""
-    is_ng = labels != ok_index
+    return auroc_of(p_defect(scores, ok_index), np.asarray(labels != ok_index, np.bool_))
+
+
+def auroc_of(p: NDArray[np.float64], is_ng: NDArray[np.bool_]) -> float:
+    """As `auroc`, of any score `p` (n,) that should be higher for NG parts."""
     n_ng, n_ok = int(is_ng.sum()), int((~is_ng).sum())
     if n_ng == 0 or n_ok == 0:
         return math.nan
-    ranks = rankdata(p_defect(scores, ok_index))
+    ranks = rankdata(p)
     return float((ranks[is_ng].sum() - n_ng * (n_ng + 1) / 2) / (n_ng * n_ok))
 
 
