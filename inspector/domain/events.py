@@ -15,6 +15,9 @@ from inspector.domain.inspection import InspectedPart, event_id_of
 from inspector.domain.message import OutboxMessage
 
 _TYPE_PREFIX = "com.inspector"
+_encoded = json.JSONEncoder(
+    ensure_ascii=False, allow_nan=False, separators=(",", ":")
+).encode  # made once, not per part
 
 
 def topic_level(text: str) -> str:
@@ -46,12 +49,12 @@ def _envelope(kind: str, event_id: str, source: str, at: datetime, data: Mapping
         "datacontenttype": "application/json",
         "data": data,
     }
-    return json.dumps(event, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode(errors="replace")
+    return _encoded(event).encode(errors="replace")
 
 
 def verdict_message(part: InspectedPart, topics: Topics) -> OutboxMessage:
     """The message of one part's disposition. Its id depends on the part alone."""
-    verdict = part.verdict
+    verdict, event_id = part.verdict, part.event_id
     data: dict[str, Any] = {
         "PartId": part.part_id,
         "JobId": part.run_id,
@@ -73,8 +76,8 @@ def verdict_message(part: InspectedPart, topics: Topics) -> OutboxMessage:
         "Origin": part.origin,
         "Sequence": part.sequence,
     }
-    payload = _envelope("verdict", part.event_id, topics.base, part.captured_at, data)
-    return OutboxMessage(part.event_id, topics.verdict, payload)
+    payload = _envelope("verdict", event_id, topics.base, part.captured_at, data)
+    return OutboxMessage(event_id, topics.verdict, payload)
 
 
 def alarm_message(alarm: Alarm, topics: Topics) -> OutboxMessage:

@@ -14,6 +14,7 @@ A stage behind a closed exit is passed over altogether, unless an audit wants it
 features: "full model only" costs what the full model costs.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -64,12 +65,13 @@ def checked_scores(scores: NDArray[np.floating[Any]], n_classes: int, stage: str
     """`scores` as floats in [0, 1], or BadScoreError. f32, shape (n_classes,), softmax."""
     if scores.shape != (n_classes,):
         raise BadScoreError(f"stage {stage} answered with shape {scores.shape}, the bundle has {n_classes} classes")
-    if not np.isfinite(scores).all():  # first: every comparison with NaN below would be False
+    values: list[float] = scores.tolist()  # plain floats: numpy's own checks cost more than the few numbers are worth
+    if not all(map(math.isfinite, values)):  # first: every comparison with NaN below would be False
         raise BadScoreError(f"stage {stage} answered with a score that is not finite")
-    if scores.min() < 0.0 or scores.max() > 1.0 + _SUM_TOLERANCE or abs(float(scores.sum()) - 1.0) > _SUM_TOLERANCE:
-        told = [round(float(score), 3) for score in scores]  # not scores.round: it overflows on large numbers
+    if min(values) < 0.0 or max(values) > 1.0 + _SUM_TOLERANCE or abs(sum(values) - 1.0) > _SUM_TOLERANCE:
+        told = [round(value, 3) for value in values]
         raise BadScoreError(f"stage {stage} answered with {told}, which are no probabilities")
-    return tuple(min(float(score), 1.0) for score in scores)
+    return tuple(min(value, 1.0) for value in values)
 
 
 class Cascade:

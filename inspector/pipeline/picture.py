@@ -28,22 +28,26 @@ def format_fault(image: NDArray[np.generic], spec: InputSpec) -> Disposition | N
 
 def content_fault(image: NDArray[np.uint8], limits: PictureLimits) -> Disposition | None:
     """HOLD with the first of BLACK, SATURATED, FLAT, BLURRED that applies. `image` u8, (height, width, channels)."""
-    coarse = image[::_STEP, ::_STEP]
-    mean = float(coarse.mean())
+    # Counting and adding whole numbers gives the same shares and means as averaging floats, at a fraction of the time.
+    coarse = np.ascontiguousarray(image[::_STEP, ::_STEP])
+    mean = int(coarse.sum(dtype=np.int64)) / coarse.size
     if mean < limits.black_below_mean:
         return Disposition.hold(HoldReason.BLACK, f"mean grey level {mean:.1f} is below {limits.black_below_mean:g}")
-    saturated = float((coarse >= limits.saturated_level).mean())
+    saturated = np.count_nonzero(coarse >= limits.saturated_level) / coarse.size
     if saturated > limits.saturated_above_share:
         detail = f"{saturated:.0%} of the picture is saturated, {limits.saturated_above_share:.0%} is allowed"
         return Disposition.hold(HoldReason.SATURATED, detail)
     # Along the row and per channel: a row of one colour is as dead as a grey one (decoders fill up with green).
-    flat = float((coarse == coarse[:, :1]).all(axis=(1, 2)).mean())
+    constant = (coarse == coarse[:, :1]).reshape(len(coarse), -1).all(axis=1)
+    flat = np.count_nonzero(constant) / len(coarse)
     if flat > limits.flat_rows_above_share:
         detail = f"{flat:.0%} of the rows are constant, {limits.flat_rows_above_share:.0%} is allowed"
         return Disposition.hold(HoldReason.FLAT, detail)
     if limits.blurred_below > 0:
-        rows = image[::_ROW_STEP].astype(np.int16)
-        sharpness = float(np.abs(rows[:, 1:] - rows[:, :-1]).mean())
+        rows = image[::_ROW_STEP]
+        left, right = rows[:, :-1], rows[:, 1:]
+        difference = np.maximum(left, right) - np.minimum(left, right)  # absolute, and still u8
+        sharpness = int(difference.sum(dtype=np.int64)) / max(difference.size, 1)
         if sharpness < limits.blurred_below:
             detail = f"sharpness {sharpness:.2f} is below {limits.blurred_below:g} grey levels"
             return Disposition.hold(HoldReason.BLURRED, detail)

@@ -62,7 +62,7 @@ def report_of(found: Measured, bundle: Path, dataset: Path) -> dict[str, Any]:
         "workers": found.workers,
         "machine": machine(),
         "disk": found.disk,
-        "certificate": found.info.certificate_hash,
+        "certificate": found.info.certificate.sentence,
         "notes": list(found.notes),
     }
 
@@ -117,9 +117,9 @@ def sentences(report: Mapping[str, Any]) -> list[str]:
         lines.append("Held: " + ", ".join(f"{reason} {count}" for reason, count in report["held"].items()) + ".")
     lines.append(
         f"{report['workers']} workers, {report['threads']} inference threads; {report['machine']}; database on "
-        f"{report['disk'] or 'a disk of unknown kind'}. Latency is from picture to decision at full load. "
-        + ("Certified." if report["certificate"] else "Uncertified: the bands promise nothing about new parts.")
+        f"{report['disk'] or 'a disk of unknown kind'}. Latency is from picture to decision at full load."
     )
+    lines.append(f"Certificate: {report['certificate']}.")
     return lines + [f"Note: {note}." for note in report["notes"]]
 
 

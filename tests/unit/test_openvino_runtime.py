@@ -671,7 +671,7 @@ def test_a_failing_device_is_a_model_error(bundle: Path, monkeypatch: pytest.Mon
     session.begin(picture(140))
     session.run(0)
 
-    def fail(self: Any) -> None:
+    def fail(self: Any, **options: Any) -> None:
         raise RuntimeError("device lost")
 
     monkeypatch.setattr(ov.InferRequest, "infer", fail)

@@ -63,7 +63,7 @@ class OpenVinoSession:
         self._done[stage] = False
         try:
             request.set_input_tensor(source)
-            request.infer()
+            request.infer(share_outputs=True)  # else every output is copied once more, features included
             # A copy: the request overwrites its own memory with the next part.
             scores = request.get_output_tensor(self._stages[stage].scores_output).data[0].copy()
         except RuntimeError as error:
