@@ -224,6 +224,37 @@ def test_a_model_with_u8_preprocessing_of_its_own_is_taken_as_it_is(tmp_path: Pa
         read(saved(own.clone(), tmp_path), IMAGENET)
 
 
+@pytest.mark.parametrize(
+    ("shape", "kind"),
+    [
+        ((1, 48, 48, 3), ov.Type.f32),
+        ((1, 48, 48, 3), ov.Type.f16),
+        ((1, 48, 48, 3), ov.Type.u8),
+        ((1, 3, 48, 48), ov.Type.u8),
+        ((1, 3, 48, 48), ov.Type.f16),
+        ((4, 3, 48, 48), ov.Type.f32),
+        ((-1, 3, -1, -1), ov.Type.f32),
+    ],
+    ids=str,
+)
+def test_every_kind_of_input_gives_the_same_answers(shape: tuple[int, ...], kind: ov.Type, tmp_path: Path) -> None:
+    network = networks.mobile()
+    taken = network.get_parameters()[0]
+    picture = op.parameter(ov.PartialShape(list(shape)), kind, name="taken")
+    values = picture if kind == ov.Type.f32 else op.convert(picture, "f32")
+    if shape[3] == 3:
+        values = op.transpose(values, np.array([0, 3, 1, 2], np.int64))
+    for target in taken.output(0).get_target_inputs():
+        target.replace_source_output(values.output(0))
+    file = saved(ov.Model(network.get_results(), [picture]), tmp_path)
+    size = (48, 48) if -1 in shape else None
+    scaled = () if kind == ov.Type.u8 else (0.0,)
+    model = read(file, ModelOptions(scaled or None, (1.0,) if scaled else None, ChannelOrder.BGR, size=size))
+    preparation = Preparation("NCHW", (48, 48), 3)
+    expected = answers(prepared(networks.mobile(), preparation, SPEC))
+    np.testing.assert_allclose(answers(model.model), expected, atol=1e-5)
+
+
 def test_a_model_with_u8_preprocessing_for_any_size_gets_the_stations(tmp_path: Path) -> None:
     picture = op.parameter(ov.PartialShape([-1, -1, -1, 3]), ov.Type.u8)
     mean = op.reduce_mean(op.convert(picture, "f32"), np.array([1, 2], np.int64), False)
