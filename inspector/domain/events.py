@@ -15,9 +15,8 @@ from inspector.domain.inspection import InspectedPart, event_id_of
 from inspector.domain.message import OutboxMessage
 
 _TYPE_PREFIX = "com.inspector"
-_encoded = json.JSONEncoder(
-    ensure_ascii=False, allow_nan=False, separators=(",", ":")
-).encode  # made once, not per part
+# Made once: json.dumps would make one for each message.
+_encoded = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 
 def topic_level(text: str) -> str:

@@ -18,7 +18,7 @@ from inspector.workshop.bench import DYNAMIC, FULL_FP32, FULL_INT8, LIMIT, VARIA
 from inspector.workshop.provenance import machine
 
 CONFIDENCE = 0.95
-_WORDS = {
+WORDS = {
     FULL_FP32: "full model, FP32",
     FULL_INT8: "full model, INT8",
     DYNAMIC: "dynamic",
@@ -75,11 +75,11 @@ def print_report(report: Mapping[str, Any]) -> None:
     for name in VARIANTS:
         rate, spread = report["throughput_per_s"][name], report["spread"]["throughput_per_s"][name]
         if rate is None:
-            speed.add_row(_WORDS[name], "-", "", "", "")
+            speed.add_row(WORDS[name], "-", "", "", "")
             continue
         latency = report["latency_ms"].get(name)
         tails = (f"{latency['p50']:.2f}", f"{latency['p99']:.2f}") if latency else ("", "")
-        speed.add_row(_WORDS[name], f"{rate:.1f}", f"{spread['min']:.1f}-{spread['max']:.1f}", *tails)
+        speed.add_row(WORDS[name], f"{rate:.1f}", f"{spread['min']:.1f}-{spread['max']:.1f}", *tails)
     console.print(speed)
     for line in sentences(report):
         console.print(line)

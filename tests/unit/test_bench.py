@@ -22,8 +22,10 @@ from inspector.domain.truth import Label
 from inspector.ports import StageOutput, Unit
 from inspector.workshop import bench
 from inspector.workshop.bench import VARIANTS, Measured, in_turn, measure
+from inspector.workshop.bench_page import BEGIN, page_with
 from inspector.workshop.bench_report import print_report, report_of, sentences
-from inspector.workshop.dataset import Split
+from inspector.workshop.dataset import Split, read_dataset
+from inspector.workshop.drawn_dataset import draw_dataset
 from inspector.workshop.preloaded import PreloadedSource, preload
 from tests.support.bundles import picture, write_tiny_bundle
 
@@ -340,3 +342,28 @@ def test_a_mistake_is_one_sentence(
     told = [line for line in err.replace("\r", "\n").splitlines() if line.startswith("inspector: ")]
     assert len(told) == 1, err
     assert re.search(says, told[0])
+
+
+# --- The page --------------------------------------------------------------------------------------------------------
+
+
+def test_the_page_takes_reports_between_its_markers_and_keeps_the_rest(
+    found: Measured, bundle: Path, dataset: Path
+) -> None:
+    page = (Path(__file__).parents[2] / "docs/benchmarks.md").read_text()
+    report = report_of(found, bundle, dataset)
+    once = page_with(page, [report])
+    assert once.startswith(page.partition(BEGIN)[0])
+    assert "## `bundle`, 8 parts" in once
+    assert str(bundle) not in once, "no path of the machine that measured"
+    assert page_with(once, [report]) == once
+    with pytest.raises(ValueError, match="no markers"):
+        page_with("# Benchmarks\n", [report])
+
+
+def test_the_simulated_line_is_drawn_as_a_data_set(tmp_path: Path) -> None:
+    draw_dataset(tmp_path, 4)
+    samples = read_dataset(tmp_path).of(Split.TEST)
+    assert len(samples) == 4
+    assert len({sample.group for sample in samples}) == 4
+    assert all((tmp_path / sample.path).is_file() for sample in samples)
