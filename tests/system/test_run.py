@@ -1,5 +1,7 @@
 """`inspector run` from a folder of pictures to database and closing summary, as users start it."""
 
+import hashlib
+import json
 from collections import Counter
 from pathlib import Path
 
@@ -8,7 +10,8 @@ import numpy as np
 import pytest
 
 from inspector.domain.disposition import Action, HoldReason
-from tests.support.bundles import picture, write_tiny_bundle
+from tests.support.bundles import edit_manifest, picture, write_tiny_bundle
+from tests.support.certified import SENTENCE, write_certificate
 from tests.support.running_station import Site, wait_until, write_picture, write_pictures
 
 
@@ -42,6 +45,30 @@ def test_parts_and_source_of_the_command_line(tmp_path: Path) -> None:
     site = Site(tmp_path)
     write_pictures(tmp_path / "other")
     assert site.summary("--source", str(tmp_path / "other"), "--parts", "5")["triggers"] == 5
+
+
+def test_a_certificate_goes_with_every_verdict_until_something_differs(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    write_pictures(tmp_path / "pictures")
+    write_certificate(site.bundle)
+    summary = site.summary("--parts", "3")
+    assert summary["certificate"] == SENTENCE
+    reader = site.reader()
+    sha256 = hashlib.sha256((site.bundle / "certificate.json").read_bytes()).hexdigest()
+    assert [p.verdict.certificate_hash for p in reader.parts(summary["run_id"]) if p.verdict] == [sha256] * 3
+    reader.close()
+
+    band = {"ok_below": 0.02, "ng_above": 0.98}
+    edit_manifest(site.bundle, lambda content: content["stages"][0]["artefacts"]["FP32"].update(band=band))
+    done = site.run("--parts", "3", "--json", str(tmp_path / "summary.json"))
+    void = "uncertified: the certificate is void, because a band was set by hand (front)"
+    assert json.loads((tmp_path / "summary.json").read_text("utf-8"))["certificate"] == void
+    assert f"WARNING inspector.station: {void}" in done.stderr
+    assert f"this station runs {void}" in done.stderr, "the note of check"
+    reader = site.reader()
+    newest = json.loads((tmp_path / "summary.json").read_text("utf-8"))["run_id"]
+    assert [p.verdict.certificate_hash for p in reader.parts(newest) if p.verdict] == [None] * 3
+    reader.close()
 
 
 def test_pictures_unfit_for_inspection_are_held_with_their_reason(tmp_path: Path) -> None:

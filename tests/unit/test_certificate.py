@@ -18,11 +18,8 @@ from inspector.adapters.openvino_runtime.selection import choose_stages
 from inspector.check import check
 from inspector.domain.certificate import (
     UNCERTIFIED,
-    Certificate,
     CertificateStatus,
-    CertifiedClaim,
     Machine,
-    Risk,
     Truth,
     VoidReason,
     void_reason,
@@ -32,6 +29,7 @@ from inspector.domain.model import ModelInfo
 from inspector.domain.recipe import Recipe, StageChoice
 from inspector.pipeline.cascade import ExitPolicy
 from tests.support.bundles import decode_png, edit_manifest, rehash, write_tiny_bundle
+from tests.support.certified import SENTENCE, write_certificate
 
 HERE = Machine(openvino="2026.4.1-test", cpu_features=("avx2", "fma"))
 
@@ -39,30 +37,6 @@ HERE = Machine(openvino="2026.4.1-test", cpu_features=("avx2", "fma"))
 @pytest.fixture(autouse=True)
 def machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(certificates, "this_machine", lambda: HERE)
-
-
-def write_certificate(bundle: Path) -> Certificate:
-    """Certify `bundle` as it is."""
-    manifest, _ = read_manifest(bundle)
-    certificate = Certificate(
-        claims=(
-            CertifiedClaim(Risk.ADDED_ESCAPE, 0.001, 0, 2995, 0.00099975),
-            CertifiedClaim(Risk.ADDED_OVERKILL, 0.005, 3, 2000, 0.0038713),
-        ),
-        confidence=0.95,
-        truth=Truth.LABELS,
-        method="test",
-        binding=certificates.binding_of(manifest, choose_stages(manifest, {}, {})),
-        dataset="parts",
-        dataset_sha256="d" * 64,
-        parts=4995,
-        seed=7,
-        created_at=datetime(2026, 11, 25, 12, 30, tzinfo=UTC),
-    )
-    (bundle / "certificate.json").write_text(certificate_json(certificate), encoding="utf-8")
-    edit_manifest(bundle, lambda content: content.update(certificate="certificate.json"))
-    rehash(bundle)
-    return certificate
 
 
 @pytest.fixture(scope="module")
@@ -126,8 +100,6 @@ def test_no_file_that_cannot_be_read_is_written(certified: Path) -> None:
 
 
 # --- What it holds for -----------------------------------------------------------------------------------------------
-
-SENTENCE = "certified: added escapes ≤ 0.1 %, added overkill ≤ 0.5 % (95 %), labels"
 
 
 def test_it_holds_for_the_bundle_as_it_was_certified(certified: Path) -> None:
