@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mapie.risk_control.fwer_control import FWERFixedSequenceTesting
+from mapie.risk_control.methods import compute_hoeffding_bentkus_p_value
 from numpy.typing import NDArray
 
 from inspector.assurance.binomial import lower_tail
@@ -205,8 +207,6 @@ def test_at_most_delta_of_the_certificates_are_broken(
 
 def test_mapie_certifies_the_same_policy() -> None:
     """MAPIE's Hoeffding-Bentkus p-values of 0/1 losses are exact tails, where its ceil(n * (k / n)) is exact: n = 2^m."""
-    methods = pytest.importorskip("mapie.risk_control.methods")
-    fwer = pytest.importorskip("mapie.risk_control.fwer_control")
     world, n = World(2, 20_000, (1.8, 1.2, 0.5), 0.5), 1024
     rng = np.random.default_rng(3)
     ng_rows, ok_rows = np.flatnonzero(world.is_ng), np.flatnonzero(~world.is_ng)
@@ -219,13 +219,13 @@ def test_mapie_certifies_the_same_policy() -> None:
             bounds = [Bound("escape", bound), Bound("overkill", bound)]
             ours = last_certified(seen, bounds, 0.95)
             theirs = [
-                methods.compute_hoeffding_bentkus_p_value(
+                compute_hoeffding_bentkus_p_value(
                     np.array([s[risk].count / n for s in seen]), n, bound, binary=True
                 ).ravel()
                 for risk in (0, 1)
             ]
             assert np.max(theirs, axis=0) == pytest.approx([p_value(s, bounds) for s in seen], rel=1e-7, abs=1e-12)
-            rejected = fwer.FWERFixedSequenceTesting().run(np.max(theirs, axis=0), 0.05)
+            rejected = FWERFixedSequenceTesting().run(np.max(theirs, axis=0), 0.05)
             assert ours == (int(rejected[-1]) if len(rejected) else None)
             found.add(ours)
     assert len(found) > 5
