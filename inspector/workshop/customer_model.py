@@ -122,7 +122,7 @@ class Preparation:
 @dataclass(frozen=True, slots=True, eq=False)
 class CustomerModel:
     """`model` takes u8 [1, H, W, C] "image" as `spec` says and gives probabilities f32 [1, K] "scores" in the order of
-    `classes`; every constant of the customer's `network` stands in it unchanged.
+    `classes`; every weight of the customer's network stands in it unchanged.
 
     `sha256` (hex) is that of the ONNX file, or of the .xml followed by the .bin. `network` takes what `preparation`
     makes of a picture. `notes` are sentences for a person: what was assumed, and what the model itself said.
