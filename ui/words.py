@@ -1,5 +1,6 @@
 """Words for the domain's values, in the language of now. Every enum that people see has an entry for each member."""
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -119,6 +120,14 @@ CLAIM_WORDS: Mapping[str, str] = {
     RELATIVE_ONLY: QT_TRANSLATE_NOOP("Certificate", "relative to the full model only"),
     Truth.LABELS: QT_TRANSLATE_NOOP("Certificate", "labels"),
 }
+SHORT_CLAIM_WORDS: Mapping[str, str] = {
+    Risk.ADDED_ESCAPE: QT_TRANSLATE_NOOP("CertificateShort", "escapes"),
+    Risk.ADDED_OVERKILL: QT_TRANSLATE_NOOP("CertificateShort", "overkill"),
+    Risk.ADDED_MISNAMING: QT_TRANSLATE_NOOP("CertificateShort", "names"),
+    RELATIVE_ONLY: QT_TRANSLATE_NOOP("CertificateShort", "vs full model"),
+    Truth.LABELS: QT_TRANSLATE_NOOP("CertificateShort", "labels"),
+}
+_CONFIDENCE = re.compile(r" \([0-9.]+ %\)")
 VOID_REASONS: Mapping[VoidReason, str] = {
     VoidReason.BANDS: QT_TRANSLATE_NOOP("VoidReason", "a band was set by hand"),
     VoidReason.STAGES: QT_TRANSLATE_NOOP("VoidReason", "other stages than certified"),
@@ -182,6 +191,20 @@ def certificate(sentence: str) -> str:
     for phrase, text in CLAIM_WORDS.items():
         promise = promise.replace(phrase, QCoreApplication.translate("Certificate", text))
     return promise
+
+
+def certificate_short(sentence: str) -> str:
+    """The same for little room: bounds and what they are relative to, or the reason alone. The rest is in the header's
+    tool tip."""
+    if sentence.startswith(VOID_BEFORE):
+        return certificate(sentence.partition(" (")[0])
+    if not sentence.startswith(CERTIFIED_BEFORE):
+        return certificate(sentence)
+    promise = sentence.removeprefix(CERTIFIED_BEFORE)
+    for phrase, text in SHORT_CLAIM_WORDS.items():
+        promise = promise.replace(phrase, QCoreApplication.translate("CertificateShort", text))
+    promise = _CONFIDENCE.sub("", promise).replace(" ≤ ", " ").replace(", ", " · ").replace(" %", "\u202f%")
+    return translate("CertificateShort", "added: {bounds}").format(bounds=promise)
 
 
 def is_certified(sentence: str) -> bool:

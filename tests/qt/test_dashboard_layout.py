@@ -10,12 +10,15 @@ from PySide6.QtCore import QCoreApplication
 from PySide6.QtGui import QImage
 
 from inspector.domain.alarm import AlarmCode, AlarmState
+from inspector.domain.certificate import RELATIVE_ONLY, CertificateStatus, VoidReason
 from inspector.domain.disposition import Action, HoldReason
 from inspector.domain.state import Counts, Health
 from inspector.domain.truth import Label, Truth
 from tests.support.dashboard import Dashboard
 from tests.support.screen_walk import overlaps, said, small_targets, texts
 from tests.support.station_values import HEALTHY, a_part, a_state, an_alarm
+from ui import words
+from ui.i18n import Language
 from ui.mailbox import PartPicture
 from ui.shown import LinkState
 from ui.theme import PALETTES, Theme
@@ -36,7 +39,10 @@ def running(dashboard: Dashboard) -> None:
     health = tuple(Health(h.name, h.name != "mes", "") for h in HEALTHY)
     alarms = (an_alarm(AlarmCode.OVERLOAD), an_alarm(AlarmCode.BROKER_REFUSED))
     defects = {name: 1000 * n for n, name in enumerate(DEFECTS, 1)}
-    dashboard.hears(a_state(counts=BIG, health=health, alarms=alarms, mqtt_queued=1_204, defects=defects))
+    void = CertificateStatus.voided(VoidReason.CPU, "avx512_bf16, avx512_vnni").sentence
+    dashboard.hears(
+        a_state(counts=BIG, health=health, alarms=alarms, mqtt_queued=1_204, defects=defects, certificate=void)
+    )
     dashboard.sees(*(a_part(n, Action.REJECT, defect_class=DEFECTS[n % len(DEFECTS)]) for n in range(1, 8)))
     reasons = (HoldReason.STORE_UNAVAILABLE, HoldReason.FROZEN, HoldReason.WRONG_FORMAT)
     dashboard.sees(*(a_part(n, Action.HOLD, hold_reason=r) for n, r in enumerate(reasons, 8)))
@@ -46,6 +52,25 @@ def running(dashboard: Dashboard) -> None:
     image.fill(0)
     dashboard.page.picture.show_live(PartPicture(part, image, 640, 480), time.monotonic())
     dashboard.sees(part)
+
+
+PROMISE = "added escapes ≤ 0.12 %, added overkill ≤ 0.55 %, added misnaming ≤ 0.55 % (95 %), "
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+@pytest.mark.parametrize("language", Language)
+def test_a_promise_is_never_cut_short(dashboard: Dashboard, width: int, height: int, language: Language) -> None:
+    dashboard.look.set_language(language)
+    dashboard.resize(width, height)
+    for sentence in (
+        f"certified: {PROMISE}{RELATIVE_ONLY}",
+        *(CertificateStatus.voided(reason, "front: INT8 → FP32").sentence for reason in VoidReason),
+    ):
+        dashboard.hears(a_state(certificate=sentence))
+        QCoreApplication.processEvents()
+        shown = dashboard.page.exit_mix.certificate
+        assert shown.text() == shown.whole
+        assert shown.text().endswith((words.certificate(sentence), words.certificate_short(sentence)))
 
 
 def held(dashboard: Dashboard) -> None:
@@ -77,7 +102,7 @@ STATES = [connecting, running, held, miscounted, lost, unreadable]
 # What the station or its owner named, in whatever language: shown as it is.
 NAMES = ["station-3", "Bracket A", "bracket-a", "bracket-a 1.0", "English", "R1"]
 # What stays Latin in Japanese.
-LATIN = {"OK", "NG", "MES", "ms", "Inspector", "p50", "p99"}
+LATIN = {"CPU", "OK", "NG", "MES", "ms", "Inspector", "p50", "p99"}
 
 
 def settle() -> None:
@@ -115,7 +140,13 @@ def test_nothing_on_the_screen_is_english_in_japanese(
     state(dashboard)
     settle()
     alarms = dashboard.page._state.alarms if dashboard.page._state else ()
-    verbatim = [*NAMES, *(alarm.message for alarm in alarms), a_part(1, Action.HOLD).disposition.detail]
+    verbatim = [
+        *NAMES,
+        "avx512_bf16",
+        "avx512_vnni",
+        *(alarm.message for alarm in alarms),
+        a_part(1, Action.HOLD).disposition.detail,
+    ]
     english = []
     for text in said(dashboard.window):
         ours = text

@@ -79,6 +79,10 @@ def test_a_certificate_in_english(english: None) -> None:
     assert words.certificate(PROMISE + Truth.LABELS) == PROMISE.removeprefix("certified: ") + "labels"
     void = CertificateStatus.voided(VoidReason.PRECISION, "full: INT8 → FP32").sentence
     assert words.certificate(void) == "void: another precision (full: INT8 → FP32)"
+    assert words.certificate_short(void) == "void: another precision"
+    short = words.certificate_short(PROMISE + RELATIVE_ONLY).replace("\u202f", " ")
+    assert short == "added: escapes 0.1 % · overkill 0.5 % · names 0.5 % · vs full model"
+    assert words.certificate_short(UNCERTIFIED) == "uncertified"
     assert [words.is_certified(s) for s in (PROMISE, void, UNCERTIFIED)] == [True, False, False]
 
 
@@ -87,6 +91,9 @@ def test_a_certificate_in_japanese(japanese: None) -> None:
         "追加見逃し ≤ 0.1 %, 追加過検出 ≤ 0.5 %, 追加の種類違い ≤ 0.5 % (95 %), フルモデルとの比較のみ"
     )
     assert words.certificate(PROMISE + Truth.LABELS).endswith("ラベル基準")
+    short = words.certificate_short(PROMISE + RELATIVE_ONLY).replace("\u202f", " ")
+    assert short == "追加: 見逃し 0.1 % · 過検出 0.5 % · 種類違い 0.5 % · フルモデル比"
+    assert set(words.SHORT_CLAIM_WORDS) == set(words.CLAIM_WORDS)
     assert set(words.CLAIM_WORDS) == {*Risk, RELATIVE_ONLY, Truth.LABELS}
 
 

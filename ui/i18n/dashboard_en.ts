@@ -165,6 +165,33 @@
     </message>
 </context>
 <context>
+    <name>CertificateShort</name>
+    <message>
+        <source>escapes</source>
+        <translation>escapes</translation>
+    </message>
+    <message>
+        <source>overkill</source>
+        <translation>overkill</translation>
+    </message>
+    <message>
+        <source>names</source>
+        <translation>names</translation>
+    </message>
+    <message>
+        <source>vs full model</source>
+        <translation>vs full model</translation>
+    </message>
+    <message>
+        <source>labels</source>
+        <translation>labels</translation>
+    </message>
+    <message>
+        <source>added: {bounds}</source>
+        <translation>added: {bounds}</translation>
+    </message>
+</context>
+<context>
     <name>Counters</name>
     <message>
         <source>Parts</source>

@@ -165,6 +165,33 @@
     </message>
 </context>
 <context>
+    <name>CertificateShort</name>
+    <message>
+        <source>escapes</source>
+        <translation>見逃し</translation>
+    </message>
+    <message>
+        <source>overkill</source>
+        <translation>過検出</translation>
+    </message>
+    <message>
+        <source>names</source>
+        <translation>種類違い</translation>
+    </message>
+    <message>
+        <source>vs full model</source>
+        <translation>フルモデル比</translation>
+    </message>
+    <message>
+        <source>labels</source>
+        <translation>ラベル基準</translation>
+    </message>
+    <message>
+        <source>added: {bounds}</source>
+        <translation>追加: {bounds}</translation>
+    </message>
+</context>
+<context>
     <name>Counters</name>
     <message>
         <source>Parts</source>

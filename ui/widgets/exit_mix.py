@@ -96,11 +96,11 @@ class ExitMix(Panel):
         self.certificate = FitText(look, 17, bold=True)
         self.model = FitText(look, 17, role="muted", align=Align.AlignRight)
         self._column, self._line = QVBoxLayout(self), QHBoxLayout()
-        self._column.addWidget(self._title)
-        self._column.addWidget(self.bar)
-        self._line.addWidget(self.certificate, 3)
-        self._line.addWidget(self.model, 2)
+        self._line.addWidget(self._title)
+        self._line.addWidget(self.model, 1)
         self._column.addLayout(self._line)
+        self._column.addWidget(self.bar)
+        self._column.addWidget(self.certificate)  # a whole line: a promise that is cut short is none
         self.refresh()
 
     def show_state(self, state: StationState | None, *, is_live: bool) -> None:
@@ -119,5 +119,6 @@ class ExitMix(Panel):
             self.model.show_text("")
             return
         sentence = words.certificate(state.certificate)
-        self.certificate.show_text(translate("ExitMix", "certificate: {sentence}").format(sentence=sentence))
+        whole = translate("ExitMix", "certificate: {sentence}").format(sentence=sentence)
+        self.certificate.show_text(whole, sentence, words.certificate_short(state.certificate))
         self.model.show_text(state.model)
