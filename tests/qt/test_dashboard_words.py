@@ -88,11 +88,11 @@ def test_a_certificate_in_english(english: None) -> None:
 
 def test_a_certificate_in_japanese(japanese: None) -> None:
     assert words.certificate(PROMISE + RELATIVE_ONLY) == (
-        "追加見逃し ≤ 0.1 %, 追加過検出 ≤ 0.5 %, 追加の種類違い ≤ 0.5 % (95 %), フルモデルとの比較のみ"
+        "追加見逃し ≤ 0.1 %, 追加過検出 ≤ 0.5 %, 追加の種類違い ≤ 0.5 % (95 %), 本モデルとの比較のみ"
     )
     assert words.certificate(PROMISE + Truth.LABELS).endswith("ラベル基準")
     short = words.certificate_short(PROMISE + RELATIVE_ONLY).replace("\u202f", " ")
-    assert short == "追加: 見逃し 0.1 % · 過検出 0.5 % · 種類違い 0.5 % · フルモデル比"
+    assert short == "追加: 見逃し 0.1 % · 過検出 0.5 % · 種類違い 0.5 % · 本モデル比"
     assert set(words.SHORT_CLAIM_WORDS) == set(words.CLAIM_WORDS)
     assert set(words.CLAIM_WORDS) == {*Risk, RELATIVE_ONLY, Truth.LABELS}
 

@@ -17,10 +17,15 @@ from inspector.adapters.openvino_runtime.certificates import read_certificate
 from inspector.domain.certificate import Risk, Truth
 from inspector.domain.errors import ConfigError, InspectorError, ModelError, SourceError
 from inspector.domain.exits import ExitBand
+from inspector.domain.recipe import Recipe
+from inspector.domain.verdict import Outcome
+from inspector.pipeline.cascade import Cascade, ExitPolicy
 from inspector.workshop import certify as certify_module
 from inspector.workshop.certify import Wanted, certify
 from inspector.workshop.dataset import Split
 from inspector.workshop.evaluate import evaluate, report_of
+from inspector.workshop.frames import loaded, read_frame
+from inspector.workshop.policy_path import PathShape
 from tests.support.bundles import picture, write_tiny_bundle
 
 FIVE_PERCENT = Wanted(0.05, 0.05)
@@ -185,6 +190,36 @@ def test_a_disagreement_stops_the_path_before_it(originals: Mapping[str, Path], 
     # p_defect of the front at mean 155: 1 / (1 + exp(30 * (155/255 - 0.5)))
     assert 0.001 < front.ok_below < 0.06
     assert found.certificate.claims[0].count <= 1
+
+
+@pytest.mark.parametrize("is_certified", [False, True])
+def test_what_was_counted_is_what_a_station_judges(
+    originals: Mapping[str, Path], tmp_path: Path, is_certified: bool
+) -> None:
+    bundle = Path(shutil.copytree(originals["named"], tmp_path / "named"))
+    parts = [
+        *easy(),
+        *spread("dent", "train", 5, 20, 60),
+        *spread("dent", "calib", 10, 20, 60),
+        *spread("ok", "train", 4, 124, 131),  # here the full model is unsure
+        *spread("ok", "test", 100, 6, 249),
+    ]
+    root = write_set(tmp_path / "set", parts)
+    if is_certified:
+        certify(bundle, root, FIVE_PERCENT, shape=PathShape(30, 0))
+    frames = evaluate(bundle, root).frames
+    classifier = loaded(bundle)
+    policy = ExitPolicy.of(Recipe("r", "p", "b"), classifier.info)
+    assert policy.certificate.is_certified is is_certified
+    info, session, cascade = classifier.info, classifier.session(), Cascade(classifier.info)
+    counted = frames.scored.dynamic(policy.bands[:-1])
+    for sample, answer, exit_of in zip(frames.samples, counted.answers, counted.exit_of, strict=True):
+        verdict = cascade.judge(session, read_frame(root / sample.path, info), policy)
+        said = {Outcome.OK: "ok", Outcome.NG: verdict.defect_class, Outcome.UNDECIDED: None}[verdict.outcome]
+        assert said == (info.classes[answer] if answer >= 0 else None)
+        assert verdict.exit == (info.exits[exit_of] if exit_of >= 0 else None)
+    assert set(counted.answers.tolist()) == {-1, 0, 1, 2}, "every answer occurs"
+    assert len(set(counted.exit_of.tolist())) == (2 if is_certified else 4)
 
 
 # --- Refused ---------------------------------------------------------------------------------------------------------

@@ -149,7 +149,7 @@
     </message>
     <message>
         <source>relative to the full model only</source>
-        <translation>フルモデルとの比較のみ</translation>
+        <translation>本モデルとの比較のみ</translation>
     </message>
     <message>
         <source>labels</source>
@@ -180,7 +180,7 @@
     </message>
     <message>
         <source>vs full model</source>
-        <translation>フルモデル比</translation>
+        <translation>本モデル比</translation>
     </message>
     <message>
         <source>labels</source>
