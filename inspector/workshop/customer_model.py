@@ -11,7 +11,7 @@ are, bit for bit.
 
 import hashlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -50,6 +50,15 @@ _OTHER_KEYS = (
     "hierarchical",
 )
 _EMPTY_LABEL = "otx_empty_lbl"
+_ARITHMETIC: Mapping[str, Callable[..., NDArray[np.float64]]] = {
+    "Add": np.add,
+    "Subtract": np.subtract,
+    "Multiply": np.multiply,
+    "Divide": np.divide,
+}
+_FEW = 32.0
+"""Networks take values of a few units; levels of 0 to 255 are far above, scaled ones far below."""
+
 _BGR_TO_GREY = (0.114, 0.587, 0.299)
 _SIDEWAYS = frozenset({"Reshape", "Squeeze", "Unsqueeze", "Convert", "Transpose"})
 """Operations that leave the values as they are."""
@@ -335,9 +344,15 @@ def _mean_and_scale(
             mean, scale = _times(top, mean), _times(top, scale)
         notes.append(f"model_info in the model says mean {_text(mean)} and scale {_text(scale)}")
         return mean, scale
-    if _scales_itself(network):
+    seen = _quantized_range(network)
+    if _scales_itself(network) or (seen is not None and seen[1] > _FEW):
         notes.append("the model scales its input itself: it was given levels of 0 to 255")
         return (0.0,), (1.0,)
+    if seen is not None and seen[0] < -0.1:
+        raise ConfigError(
+            f"{file} was quantized on inputs of {seen[0]:.3g} to {seen[1]:.3g}, so on pictures with a mean and scale that it "
+            "does not tell; give --mean and --scale"
+        )
     notes.append(
         "the model does not tell its mean and scale: levels of 0 to 1 (scale 255) were assumed, give --mean and --scale "
         "otherwise"
@@ -348,25 +363,37 @@ def _mean_and_scale(
 def _scales_itself(network: ov.Model) -> bool:
     """Whether the network begins with a mean and scale of its own that bring 0 to 255 down to a few units."""
     low, high, found = np.zeros(1), np.full(1, 255.0), False
-    output = network.input(0).get_node().output(0)
+    for target, node in _first_operations(network):
+        arithmetic = _ARITHMETIC.get(node.get_type_name())
+        if arithmetic is None:
+            break
+        other = _constant(node.input_value(1 - target.get_index()))
+        if other is None or (node.get_type_name() in ("Subtract", "Divide") and target.get_index() != 0):
+            break
+        low, high, found = arithmetic(low, other), arithmetic(high, other), True
+    return found and float(np.abs(high - low).max()) <= _FEW
+
+
+def _quantized_range(network: ov.Model) -> tuple[float, float] | None:
+    """The inputs that were seen while quantizing, where the first operation is a FakeQuantize of them."""
+    node = next((node for _, node in _first_operations(network)), None)
+    if node is None or node.get_type_name() != "FakeQuantize":
+        return None
+    low, high = (_constant(node.input_value(index)) for index in (1, 2))
+    return None if low is None or high is None else (float(low.min()), float(high.max()))
+
+
+def _first_operations(network: ov.Model) -> Iterator[tuple[ov.Input, ov.Node]]:
+    """What happens to the input first, as long as nothing else takes it; operations that leave values are left out."""
+    output = network.get_parameters()[0].output(0)
     while len(targets := output.get_target_inputs()) == 1:
         target = next(iter(targets))
         node = target.get_node()
-        kind = node.get_type_name()
-        if kind in ("Add", "Subtract", "Multiply", "Divide"):
-            other = _constant(node.input_value(1 - target.get_index()))
-            if other is None or (kind in ("Subtract", "Divide") and target.get_index() != 0):
-                break
-            arithmetic = {"Add": np.add, "Subtract": np.subtract, "Multiply": np.multiply, "Divide": np.divide}[kind]
-            low, high, found = arithmetic(low, other), arithmetic(high, other), True
-        elif kind == "FakeQuantize":
-            # The range that was seen while quantizing tells what the network is given.
-            seen = [_constant(node.input_value(index)) for index in (1, 2)]
-            return found or any(value is not None and float(np.abs(value).max()) > 32.0 for value in seen)
-        elif kind not in _SIDEWAYS:
-            break
+        if node.get_type_name() not in _SIDEWAYS:
+            yield target, node
+        if node.get_output_size() != 1:
+            return
         output = node.output(0)
-    return found and float(np.abs(high - low).max()) <= 32.0
 
 
 def _constant(value: ov.Output) -> NDArray[np.float64] | None:

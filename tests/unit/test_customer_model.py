@@ -204,6 +204,29 @@ def test_a_model_that_scales_its_input_gets_grey_levels(tmp_path: Path) -> None:
     assert "the model scales its input itself: it was given levels of 0 to 255" in model.notes
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "scale"),
+    [(0.0, 255.0, 1.0), (0.0, 1.0, 255.0), (-2.1, 2.6, None)],
+    ids=["levels", "unit", "scaled"],
+)
+def test_a_quantized_input_tells_what_the_network_takes(
+    low: float, high: float, scale: float | None, tmp_path: Path
+) -> None:
+    network = networks.mobile()
+    taken = network.get_parameters()[0].output(0)
+    targets = taken.get_target_inputs()
+    ends = [op.constant(np.float32(end)) for end in (low, high, low, high)]
+    for target in targets:
+        target.replace_source_output(op.fake_quantize(taken, *ends, 256).output(0))
+    file = saved(ov.Model(network.get_results(), network.get_parameters()), tmp_path)
+    if scale is not None:
+        assert read(file).preparation.scale == (scale,)
+    else:
+        with pytest.raises(ConfigError, match=r"quantized on inputs of -2\.1 to 2\.6.*--mean and --scale"):
+            read(file)
+    assert read(file, IMAGENET).is_quantized
+
+
 def test_outputs_that_explain_are_left_out(tmp_path: Path) -> None:
     network = networks.mobile()
     logits = network.get_results()[0].input_value(0)
