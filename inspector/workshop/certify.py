@@ -127,7 +127,8 @@ def certify(
         info = classifier.info
         if len(info.stages) < 2:
             raise NotCertifiedError(f"bundle '{info.name}' has no early exit, so there is nothing to certify")
-        hashed = hashed_dataset(root, ok_class=ok_class, seed=seed, progress=part_of(progress, 0.0, 0.1))
+        reading = part_of(progress, 0.0, 0.1)
+        hashed = hashed_dataset(root, ok_class=ok_class, seed=seed, progress=reading, unlabelled=unlabelled)
         classes = None if unlabelled else classes_of(hashed.dataset, info, ok_class)
         if classes is not None:
             _refuse_too_few(hashed, classes, info, wanted, seed)

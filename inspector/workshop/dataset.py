@@ -22,6 +22,7 @@ from inspector.domain.frame import ColorSpace
 
 PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})
 SPLIT_FILE = "split.csv"
+UNLABELLED = "unlabelled"
 SPLIT_COLUMNS = ("path", "label", "split", "group")
 
 
@@ -90,8 +91,10 @@ def read_dataset(
     groups: Mapping[str, str] | None = None,
     shares: SplitShares | None = None,
     seed: int = 7,
+    unlabelled: bool = False,
 ) -> Dataset:
     """Read the folder `root`. `groups` maps relative paths to groups and is used only without a split.csv.
+    `unlabelled`: pictures may also lie in `root` itself, with the label `UNLABELLED`.
 
     Raises ConfigError for a folder without pictures and for a split.csv that does not fit the folder.
     """
@@ -101,7 +104,7 @@ def read_dataset(
     if split_file.is_file():
         samples = _samples_from_csv(split_file)
     else:
-        samples = _samples_from_folders(root, groups or {}, shares or SplitShares(), seed)
+        samples = _samples_from_folders(root, groups or {}, shares or SplitShares(), seed, unlabelled)
     if not samples:
         raise ConfigError(f"data set {root}: holds no picture; put pictures into one sub-folder per class")
     labels = {sample.label for sample in samples}
@@ -147,7 +150,9 @@ def _samples_from_csv(file: Path) -> tuple[Sample, ...]:
     return tuple(samples)
 
 
-def _samples_from_folders(root: Path, groups: Mapping[str, str], shares: SplitShares, seed: int) -> tuple[Sample, ...]:
+def _samples_from_folders(
+    root: Path, groups: Mapping[str, str], shares: SplitShares, seed: int, unlabelled: bool
+) -> tuple[Sample, ...]:
     paths = {
         path.relative_to(root).as_posix(): folder.name
         for folder in sorted(root.iterdir())
@@ -155,6 +160,9 @@ def _samples_from_folders(root: Path, groups: Mapping[str, str], shares: SplitSh
         for path in sorted(folder.rglob("*"))
         if path.suffix.lower() in PICTURE_SUFFIXES
     }
+    if unlabelled:
+        loose = sorted(path.name for path in root.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES)
+        paths |= dict.fromkeys(loose, UNLABELLED)
     # A picture without a known group is its own group.
     group_of = {path: groups.get(path, path) for path in paths}
     split_of = split_groups([(group_of[path], label) for path, label in paths.items()], shares, seed)

@@ -65,7 +65,8 @@ def evaluate(
     classifier = loaded(bundle)
     try:
         info = classifier.info
-        hashed = hashed_dataset(root, ok_class=ok_class, seed=seed, progress=part_of(progress, 0.0, 0.1))
+        reading = part_of(progress, 0.0, 0.1)
+        hashed = hashed_dataset(root, ok_class=ok_class, seed=seed, progress=reading, unlabelled=unlabelled)
         classes = None if unlabelled else classes_of(hashed.dataset, info, ok_class)
         samples = [[sample] for sample in hashed.dataset.of(split)]
         frames = score_frames(classifier, root, samples, split, part_of(progress, 0.1, 1.0))

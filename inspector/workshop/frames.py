@@ -61,13 +61,13 @@ class ScoredFrames:
         return np.array([classes[sample.label] for sample in self.samples], np.int64)
 
 
-def hashed_dataset(root: Path, *, ok_class: str, seed: int, progress: Progress) -> Hashed:
-    """Read and hash the data set `root`.
+def hashed_dataset(root: Path, *, ok_class: str, seed: int, progress: Progress, unlabelled: bool = False) -> Hashed:
+    """Read and hash the data set `root`. `unlabelled`: pictures may also lie in `root` itself.
 
     Raises ConfigError for a set that is none, and where one picture stands in two splits: what is tuned, certified or
     tested on it would flatter itself.
     """
-    dataset = read_dataset(root, ok_class=ok_class, seed=seed)
+    dataset = read_dataset(root, ok_class=ok_class, seed=seed, unlabelled=unlabelled)
     sha256: dict[str, str] = {}
     first: dict[str, Sample] = {}
     for number, sample in enumerate(dataset.samples):

@@ -161,6 +161,16 @@ def test_without_labels_the_truth_is_the_full_model(bundle: Path, tmp_path: Path
     assert [(c.count, c.of) for c in found.certificate.claims] == [(0, 70), (0, 70)]
 
 
+def test_frames_without_labels_may_lie_in_one_folder(bundle: Path, tmp_path: Path) -> None:
+    (tmp_path / "frames").mkdir()
+    for number, part in enumerate(easy(200, 200)):
+        cv2.imwrite(str(tmp_path / "frames" / f"{number}.png"), picture(part.level, seed=number))
+    text = refused(bundle, tmp_path / "frames", unlabelled=True)  # 15 % of them are the calib split
+    assert "more NG parts are missing (59 are needed for added escapes ≤ 5 %" in text
+    assert certify(bundle, tmp_path / "frames", Wanted(0.2, 0.2), unlabelled=True).certificate.parts > 50
+    assert "holds no picture" in refused(bundle, tmp_path / "frames")
+
+
 def test_several_classes_bring_a_third_claim(originals: Mapping[str, Path], tmp_path: Path) -> None:
     bundle = Path(shutil.copytree(originals["named"], tmp_path / "named"))
     parts = [*easy(), *spread("dent", "train", 5, 20, 45), *spread("dent", "calib", 10, 20, 45)]
