@@ -8,6 +8,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from inspector.workshop._torch import lazy
 
 PACKAGES = (
@@ -42,13 +45,25 @@ def machine() -> str:
     return f"{model or platform.machine()}, {os.cpu_count()} cores, {' '.join(told) or 'no vector units told'}"
 
 
+def remembered_scores(
+    folder: Path, name: str, recipe: Any, compute: Callable[[], NDArray[np.float32]]
+) -> NDArray[np.float32]:
+    """The array that `compute` returns, or the one from an earlier run with the same `recipe` (by its repr)."""
+    file = folder / f"{name}-{_key(recipe)}.npy"
+    if not file.is_file():
+        partial = file.with_suffix(".partial.npy")
+        np.save(partial, compute())
+        partial.replace(file)
+    return np.asarray(np.load(file), np.float32)
+
+
 def remembered(folder: Path, name: str, recipe: Any, empty: Any, train: Callable[[], Any]) -> Any:
     """The network that `train` returns, or its weights from an earlier run with the same `recipe` (by its repr).
 
     `empty` is a network of the same shape that takes the weights. Lets a build go on after it was interrupted.
     """
     torch = lazy("torch")
-    file = folder / f"{name}-{hashlib.sha256(repr(recipe).encode()).hexdigest()[:16]}.pt"
+    file = folder / f"{name}-{_key(recipe)}.pt"
     if file.is_file():
         empty.load_state_dict(torch.load(file, weights_only=True))
         return empty.eval()
@@ -57,3 +72,7 @@ def remembered(folder: Path, name: str, recipe: Any, empty: Any, train: Callable
     torch.save(net.state_dict(), partial)
     partial.replace(file)
     return net
+
+
+def _key(recipe: Any) -> str:
+    return hashlib.sha256(repr(recipe).encode()).hexdigest()[:16]
