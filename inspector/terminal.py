@@ -3,6 +3,7 @@
 Where output is no terminal (a log, a pipe) there is one line every few seconds instead of a table.
 """
 
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -67,7 +68,8 @@ def progress_bar() -> Iterator[Callable[[float, str], None]]:
 
 def print_summary(summary: Mapping[str, Any]) -> None:
     """The closing summary for people; `--json` writes the same for programs."""
-    console = Console(soft_wrap=True, highlight=False)
+    # A log or a pipe has no width: nothing is folded there.
+    console = Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=400)
     hold = summary["hold"]
     held = sum(hold.values())
     reasons = f" ({', '.join(f'{reason} {count}' for reason, count in sorted(hold.items()))})" if hold else ""

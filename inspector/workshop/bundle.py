@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 from inspector.domain.errors import ModelError
 from inspector.domain.exits import ExitBand
 from inspector.domain.model import InputSpec
-from inspector.workshop.export import INPUT_NAME, save_stage
-from inspector.workshop.scoring import compiled, scores_of
+from inspector.workshop.cut import FEATURES_NAME
+from inspector.workshop.export import INPUT_NAME, SCORES_NAME, save_stage
+from inspector.workshop.scoring import compiled
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -149,16 +150,16 @@ def _write_golden(picture: GoldenPicture, draft: BundleDraft, folder: Path) -> d
     file = f"golden/{picture.name}.png"
     if not cv2.imwrite(str(folder / file), picture.image):
         raise ModelError(f"golden picture {folder / file} could not be written; check space and rights of the folder")
-    scores = {
-        stage.name: {
-            precision: [
-                round(float(score), 6)
-                for score in scores_of(
-                    compiled(folder / f"{stage.name}_{precision.lower()}.xml"), picture.image[np.newaxis]
-                )[0]
-            ]
-            for precision in stage.artefacts
-        }
-        for stage in draft.stages
-    }
+    scores: dict[str, dict[str, list[float]]] = {stage.name: {} for stage in draft.stages}
+    for precision in {name: None for stage in draft.stages for name in stage.artefacts}:
+        given: dict[str, NDArray[Any]] = {INPUT_NAME: picture.image[np.newaxis]}
+        for stage in draft.stages:
+            if precision not in stage.artefacts:
+                continue
+            request = compiled(folder / f"{stage.name}_{precision.lower()}.xml").create_infer_request()
+            request.infer([given[stage.input]])
+            answer = request.get_tensor(SCORES_NAME).data[0]
+            scores[stage.name][precision] = [round(float(score), 6) for score in answer]
+            if any(other.input == stage.name for other in draft.stages):
+                given[stage.name] = request.get_tensor(FEATURES_NAME).data.copy()
     return {"file": file, "label": picture.label, "scores": scores, "tolerance": draft.golden_tolerance}
