@@ -138,6 +138,65 @@ def bench_command(
     _write_json(report, json_file)
 
 
+@commands.command("accelerate")
+@click.argument("model", type=_CONFIG)
+@click.argument("dataset", type=_CONFIG)
+@click.option("--out", type=_CONFIG, required=True, help="Folder of the bundle; an older bundle there is replaced.")
+@click.option("--classes", help="The model's outputs in their order, such as defect,ok, if it does not name them.")
+@click.option("--ok-class", help="The class of good parts, if it is not called ok.")
+@click.option("--mean", help="Subtracted from grey levels: one number, or three by channel, such as 123.7,116.3,103.5.")
+@click.option("--scale", help="Divides after that: one number, or three.")
+@click.option("--channels", type=click.Choice(["rgb", "bgr"]), help="What the model was trained on.")
+@click.option("--size", help="Height and width of the model's input, such as 224x224, if it leaves them free.")
+@click.option("--unlabelled", is_flag=True, help="The truth is the full model's own answer.")
+@click.option("--max-added-escape", type=_SHARE, default=0.001, show_default=True, help="Defective parts passed more.")
+@click.option("--max-added-overkill", type=_SHARE, default=0.005, show_default=True, help="Good parts rejected more.")
+@click.option("--confidence", type=_SHARE, default=0.95, show_default=True)
+@click.option("--threads", type=click.IntRange(1, 64), default=1, show_default=True, help="Times are measured with.")
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=7, show_default=True)
+@_JSON
+def accelerate_command(
+    model: Path,
+    dataset: Path,
+    out: Path,
+    classes: str | None,
+    ok_class: str | None,
+    mean: str | None,
+    scale: str | None,
+    channels: str | None,
+    size: str | None,
+    unlabelled: bool,
+    max_added_escape: float,
+    max_added_overkill: float,
+    confidence: float,
+    threads: int,
+    seed: int,
+    json_file: Path | None,
+) -> None:
+    """Make a faster bundle of the classifier MODEL (OpenVINO IR or ONNX) for the frames of DATASET, and certify it."""
+    from inspector.terminal import progress_bar
+    from inspector.workshop.accelerate import accelerate, options_from, print_accelerated, report_of
+    from inspector.workshop.certify import Wanted
+
+    _log_to_stderr("WARNING")
+    options = options_from(mean=mean, scale=scale, channels=channels, size=size, ok_class=ok_class)
+    with progress_bar() as progress:
+        made = accelerate(
+            model,
+            dataset,
+            out,
+            Wanted(max_added_escape, max_added_overkill, confidence),
+            classes=tuple(name.strip() for name in classes.split(",")) if classes else None,
+            options=options,
+            unlabelled=unlabelled,
+            threads=threads,
+            seed=seed,
+            progress=progress,
+        )
+    print_accelerated(made)
+    _write_json(report_of(made), json_file)
+
+
 @commands.command("certify")
 @click.argument("bundle", type=_CONFIG)
 @click.argument("dataset", type=_CONFIG)
