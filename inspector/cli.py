@@ -16,6 +16,8 @@ from inspector.pipeline.summary import summary_of
 _CONFIG = click.Path(path_type=Path)
 _JSON = click.option("--json", "json_file", type=_CONFIG, help="Also write the closing summary to this file.")
 _SHARE = click.FloatRange(0, 1, min_open=True, max_open=True)
+_WORKSHOP_TOOLS = frozenset({"scipy", "nncf"})
+"""Of the extra `workshop`: a station runs without them."""
 _LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
@@ -304,6 +306,15 @@ def main() -> None:
     except InspectorError as error:
         click.echo(f"inspector: {error}", err=True)
         sys.exit(error.exit_code)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] not in _WORKSHOP_TOOLS:
+            raise
+        click.echo(
+            f"inspector: this command works on models and needs {error.name}, which a station does not; "
+            "run script/setup dev, or pip install 'inspector[workshop]'",
+            err=True,
+        )
+        sys.exit(1)
 
 
 if __name__ == "__main__":
