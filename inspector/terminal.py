@@ -143,7 +143,7 @@ def _screen(state: StationState, total: int) -> Group:
     if counts.hold:
         rows.append(Text("held: " + ", ".join(f"{reason} {n}" for reason, n in sorted(counts.hold.items()))))
     if total:
-        rows.append(Group(ProgressBar(total=total, completed=counts.triggers, width=60)))
+        rows.append(ProgressBar(total=total, completed=counts.triggers, width=60))
     rows += [Text(f"✔ {h.name}: {h.detail}", style="dim") for h in state.health if h.ok]
     rows += [Text(f"✘ {h.name}: {h.detail}", style="bold red") for h in state.health if not h.ok]
     rows += [Text(f"▲ {alarm.message}", style="bold yellow") for alarm in state.alarms if alarm.is_active]

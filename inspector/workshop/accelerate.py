@@ -41,7 +41,7 @@ from inspector.workshop.provenance import package_versions
 from inspector.workshop.quantize import quantized
 from inspector.workshop.reshaped import reshaped
 from inspector.workshop.scoring import compiled, median_ms, scores_of
-from inspector.workshop.search import Candidate, Choice, Tuning, choices
+from inspector.workshop.search import Candidate, Choice, Tuning, choices, pareto
 
 FP32, INT8 = "FP32", "INT8"
 FULL_BAND = ExitBand(0.5, 0.5)
@@ -432,13 +432,14 @@ def _clear(cache: Path) -> None:
 
 
 def report_of(made: Accelerated) -> dict[str, Any]:
-    """Plain JSON values: the chosen chain and every other that was weighed, fastest first."""
+    """Plain JSON values: the chosen chain, every other that was weighed (fastest first), and what more stages buy."""
     return {
         "bundle": str(made.bundle),
         "precision": made.precision,
         "full_ms": round(made.full_ms, 4),
         "chosen": _plain(made.choice, made.full_ms),
         "considered": [_plain(choice, made.full_ms) for choice in made.considered],
+        "pareto": [_plain(choice, made.full_ms) for choice in pareto(made.considered)],
         "certified": made.certified is not None,
         "refusal": made.refusal or None,
         "notes": list(made.notes),

@@ -86,6 +86,8 @@ def test_a_model_and_a_folder_become_a_certified_bundle(frames: Path, model: Pat
     assert told["chosen"] == told["considered"][0]
     times = [chain["expected_ms"] for chain in told["considered"]]
     assert times == sorted(times)
+    assert told["pareto"][-1] == told["chosen"]
+    assert told["pareto"][0]["stages"] == ["full"]
     assert ["full"] in [chain["stages"] for chain in told["considered"]], "the full model alone is always weighed"
     assert len(told["considered"]) > 10
 
